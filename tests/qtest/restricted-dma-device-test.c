@@ -1,0 +1,729 @@
+/*
+ * Restricted DMA pools: every kind of device that takes a pool is confined
+ *
+ * Each queue of each device type first does its work with buffers in the
+ * pool, then is handed a buffer in RAM.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/sockets.h"
+#include "scsi/constants.h"
+#include "standard-headers/linux/virtio_net.h"
+#include "standard-headers/linux/virtio_scsi.h"
+#include "restricted-dma.h"
+
+#define SLOT        4
+#define VICTIM      (1 * MiB)
+#define SECTOR      8
+
+#define DEV_OPTIONS "id=dev0,addr=4,restricted-dma-pool=poola"
+
+/* Three places for buffers, of a page each */
+#define BUF(guest, n)   ((guest)->base + RDP_BUFFERS + (n) * 0x1000)
+
+static void stop(RdpDevice *dev)
+{
+    RdpGuest *guest = dev->guest;
+
+    rdp_device_cleanup(dev);
+    rdp_stop(guest);
+}
+
+/* From reset to DRIVER_OK with one queue */
+static void setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
+                  uint64_t features)
+{
+    g_assert_true(rdp_negotiate(dev, RDP_FEATURES | features));
+    rdp_ring_init(ring, dev, queue, false);
+    rdp_ring_enable(ring);
+    rdp_driver_ok(dev);
+}
+
+static void add_and_kick(RdpRing *ring, const RdpBuf *bufs, unsigned n)
+{
+    rdp_ring_add(ring, bufs, n, RDP_NO_TABLE);
+    rdp_ring_kick(ring);
+}
+
+/* Hand the device a chain whose buffer @bad is in RAM instead */
+static RdpAccess add_bad(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
+{
+    RdpAccess access = {
+        .what = "buffer",
+        .addr = VICTIM,
+        .len = bufs[bad].len,
+    };
+
+    bufs[bad].addr = VICTIM;
+    rdp_ring_baseline(ring);
+    add_and_kick(ring, bufs, n);
+    return access;
+}
+
+static void assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n,
+                           unsigned bad)
+{
+    RdpAccess access = add_bad(ring, bufs, n, bad);
+
+    rdp_assert_refused(ring, &access, true);
+}
+
+static void make_socketpair(int sv[2])
+{
+    struct timeval timeout = { .tv_sec = 20 };
+
+    g_assert_cmpint(socketpair(PF_UNIX, SOCK_STREAM, 0, sv), ==, 0);
+    g_assert_cmpint(setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &timeout,
+                               sizeof(timeout)), ==, 0);
+}
+
+static void assert_received(int fd, const void *expected, size_t len)
+{
+    g_autofree uint8_t *buf = g_malloc(len);
+
+    g_assert_cmpint(recv(fd, buf, len, MSG_WAITALL), ==, len);
+    g_assert_cmpmem(buf, len, expected, len);
+}
+
+static void assert_received_nothing(int fd)
+{
+    uint8_t byte;
+
+    g_assert_cmpint(recv(fd, &byte, sizeof(byte), MSG_DONTWAIT), ==, -1);
+}
+
+static void fill_pattern(uint8_t *buf, size_t len, uint8_t seed)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        buf[i] = seed + i;
+    }
+}
+
+/* virtio-rng */
+
+static void test_rng(void)
+{
+    RdpGuest *guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+                                "-device virtio-rng-pci,rng=rng0,"
+                                DEV_OPTIONS);
+    static const uint8_t zeroes[64];
+    uint8_t bytes[64];
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf = { BUF(guest, 0), sizeof(bytes), true };
+
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    setup(&dev, &ring, 0, 0);
+    rdp_poke(guest, buf.addr, zeroes, sizeof(zeroes));
+    rdp_snapshot(guest);
+    add_and_kick(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    qtest_bufread(guest->qts, buf.addr, bytes, sizeof(bytes));
+    g_assert_cmpint(memcmp(bytes, zeroes, sizeof(bytes)), !=, 0);
+    rdp_assert_untouched(guest);
+
+    assert_refuses(&ring, &buf, 1, 0);
+
+    setup(&dev, &ring, 0, 0);
+    buf.addr = BUF(guest, 0);
+    add_and_kick(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    stop(&dev);
+}
+
+/* virtio-net */
+
+#define NET_RX      0
+#define NET_TX      1
+#define NET_CTRL    2
+#define NET_HDR     sizeof(struct virtio_net_hdr_mrg_rxbuf)
+#define PACKET_LEN  512
+
+static RdpGuest *start_net(RdpDevice *dev, int sv[2])
+{
+    RdpGuest *guest;
+
+    make_socketpair(sv);
+    guest = rdp_start("q35", "-netdev socket,id=net0,fd=%d "
+                      "-device virtio-net-pci,netdev=net0," DEV_OPTIONS,
+                      sv[1]);
+    close(sv[1]);
+    rdp_device_init(dev, guest, SLOT, "dev0");
+    return guest;
+}
+
+static void make_packet(uint8_t *packet)
+{
+    fill_pattern(packet, PACKET_LEN, 0x30);
+    memset(packet, 0xff, 6);        /* broadcast: no filter drops it */
+}
+
+/* The wire is a stream, with the length before each packet */
+static void send_packet(int fd, const uint8_t *packet)
+{
+    uint32_t len = cpu_to_be32(PACKET_LEN);
+
+    g_assert_cmpint(send(fd, &len, sizeof(len), 0), ==, sizeof(len));
+    g_assert_cmpint(send(fd, packet, PACKET_LEN, 0), ==, PACKET_LEN);
+}
+
+static void test_net_tx(void)
+{
+    uint32_t wire_len = cpu_to_be32(PACKET_LEN);
+    static const uint8_t hdr[NET_HDR];
+    uint8_t packet[PACKET_LEN];
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[2];
+    unsigned bad;
+    int sv[2];
+
+    guest = start_net(&dev, sv);
+    make_packet(packet);
+    rdp_poke(guest, BUF(guest, 0), hdr, sizeof(hdr));
+    rdp_poke(guest, BUF(guest, 1), packet, sizeof(packet));
+
+    for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
+        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(hdr), false };
+        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(packet), false };
+        setup(&dev, &ring, NET_TX, 0);
+        rdp_snapshot(guest);
+        add_and_kick(&ring, bufs, 2);
+        rdp_ring_wait(&ring);
+        assert_received(sv[0], &wire_len, sizeof(wire_len));
+        assert_received(sv[0], packet, sizeof(packet));
+        rdp_assert_untouched(guest);
+
+        assert_refuses(&ring, bufs, 2, bad);
+        assert_received_nothing(sv[0]);
+    }
+    close(sv[0]);
+    stop(&dev);
+}
+
+static void test_net_rx(void)
+{
+    uint8_t packet[PACKET_LEN], received[PACKET_LEN];
+    RdpAccess access;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    int sv[2];
+
+    guest = start_net(&dev, sv);
+    buf = (RdpBuf) { BUF(guest, 0), 0x1000, true };
+    make_packet(packet);
+    setup(&dev, &ring, NET_RX, 0);
+    rdp_snapshot(guest);
+    add_and_kick(&ring, &buf, 1);
+    send_packet(sv[0], packet);
+    rdp_ring_wait(&ring);
+    qtest_bufread(guest->qts, buf.addr + NET_HDR, received, sizeof(received));
+    g_assert_cmpmem(received, sizeof(received), packet, sizeof(packet));
+    rdp_assert_untouched(guest);
+
+    access = add_bad(&ring, &buf, 1, 0);
+    send_packet(sv[0], packet);
+    rdp_assert_refused(&ring, &access, true);
+    close(sv[0]);
+    stop(&dev);
+}
+
+/* The packet needs two buffers, and only the second is bad */
+static void test_net_rx_mergeable(void)
+{
+    uint8_t packet[PACKET_LEN];
+    RdpAccess access;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[2];
+    int sv[2];
+
+    guest = start_net(&dev, sv);
+    bufs[0] = (RdpBuf) { BUF(guest, 0), PACKET_LEN / 2, true };
+    bufs[1] = (RdpBuf) { BUF(guest, 1), PACKET_LEN, true };
+    make_packet(packet);
+    setup(&dev, &ring, NET_RX, BIT_ULL(VIRTIO_NET_F_MRG_RXBUF));
+    rdp_ring_add(&ring, &bufs[0], 1, RDP_NO_TABLE);
+    access = add_bad(&ring, &bufs[1], 1, 0);
+    send_packet(sv[0], packet);
+    rdp_assert_refused(&ring, &access, true);
+    close(sv[0]);
+    stop(&dev);
+}
+
+static void test_net_ctrl(void)
+{
+    const struct virtio_net_ctrl_hdr hdr = {
+        .class = VIRTIO_NET_CTRL_RX,
+        .cmd = VIRTIO_NET_CTRL_RX_PROMISC,
+    };
+    const uint8_t on = 1;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned bad;
+    int sv[2];
+
+    guest = start_net(&dev, sv);
+    rdp_poke(guest, BUF(guest, 0), &hdr, sizeof(hdr));
+    rdp_poke(guest, BUF(guest, 1), &on, sizeof(on));
+
+    for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
+        const uint8_t unset = 0xff;
+
+        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(hdr), false };
+        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(on), false };
+        bufs[2] = (RdpBuf) { BUF(guest, 2), sizeof(unset), true };
+        rdp_poke(guest, bufs[2].addr, &unset, sizeof(unset));
+        setup(&dev, &ring, NET_CTRL, BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+              BIT_ULL(VIRTIO_NET_F_CTRL_RX));
+        add_and_kick(&ring, bufs, 3);
+        rdp_ring_wait(&ring);
+        g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==,
+                        VIRTIO_NET_OK);
+
+        assert_refuses(&ring, bufs, 3, bad);
+    }
+    close(sv[0]);
+    stop(&dev);
+}
+
+/* virtio-console */
+
+#define CONSOLE_RX  0
+#define CONSOLE_TX  1
+
+static RdpGuest *start_console(RdpDevice *dev, int sv[2])
+{
+    RdpGuest *guest;
+
+    make_socketpair(sv);
+    guest = rdp_start("q35", "-chardev socket,id=con0,fd=%d "
+                      "-device virtio-serial-pci,max_ports=1," DEV_OPTIONS
+                      " -device virtconsole,bus=dev0.0,chardev=con0", sv[1]);
+    close(sv[1]);
+    rdp_device_init(dev, guest, SLOT, "dev0");
+    return guest;
+}
+
+static void test_console_tx(void)
+{
+    const char text[] = "out of the pool";
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    int sv[2];
+
+    guest = start_console(&dev, sv);
+    buf = (RdpBuf) { BUF(guest, 0), sizeof(text), false };
+    rdp_poke(guest, buf.addr, text, sizeof(text));
+    setup(&dev, &ring, CONSOLE_TX, 0);
+    rdp_snapshot(guest);
+    add_and_kick(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    assert_received(sv[0], text, sizeof(text));
+    rdp_assert_untouched(guest);
+
+    assert_refuses(&ring, &buf, 1, 0);
+    assert_received_nothing(sv[0]);
+    close(sv[0]);
+    stop(&dev);
+}
+
+static void test_console_rx(void)
+{
+    const char text[] = "into the pool";
+    char received[sizeof(text)];
+    RdpAccess access;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    int sv[2];
+
+    guest = start_console(&dev, sv);
+    buf = (RdpBuf) { BUF(guest, 0), 256, true };
+    setup(&dev, &ring, CONSOLE_RX, 0);
+    rdp_snapshot(guest);
+    add_and_kick(&ring, &buf, 1);
+    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
+    rdp_ring_wait(&ring);
+    qtest_bufread(guest->qts, buf.addr, received, sizeof(received));
+    g_assert_cmpmem(received, sizeof(received), text, sizeof(text));
+    rdp_assert_untouched(guest);
+
+    access = add_bad(&ring, &buf, 1, 0);
+    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
+    rdp_assert_refused(&ring, &access, true);
+    close(sv[0]);
+    stop(&dev);
+}
+
+/* The device looks into the table to see how much space there is */
+static void test_console_rx_table(void)
+{
+    const char text[] = "nowhere";
+    RdpAccess access = {
+        .what = "indirect-table",
+        .addr = VICTIM,
+        .len = sizeof(struct vring_desc),
+    };
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    int sv[2];
+
+    guest = start_console(&dev, sv);
+    buf = (RdpBuf) { BUF(guest, 0), 256, true };
+    setup(&dev, &ring, CONSOLE_RX, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    /* Nothing need be written to the console for the device to look */
+    rdp_ring_baseline(&ring);
+    rdp_ring_add(&ring, &buf, 1, access.addr);
+    rdp_snapshot(guest);
+    rdp_ring_kick(&ring);
+    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
+    rdp_assert_refused(&ring, &access, true);
+    close(sv[0]);
+    stop(&dev);
+}
+
+/* virtio-scsi */
+
+#define SCSI_CTRL       0
+#define SCSI_EVENT      1
+#define SCSI_REQUEST    2
+#define SCSI_BLOCK      512
+
+static const uint8_t scsi_lun[8] = { 1, 1, 0x40, 0 };
+
+static RdpGuest *start_scsi(RdpDevice *dev, const char *options)
+{
+    RdpGuest *guest = rdp_start("q35", "-object iothread,id=io0 "
+                                "-device virtio-scsi-pci,%s" DEV_OPTIONS
+                                " -device scsi-hd,id=hd0,drive=disk0,"
+                                "bus=dev0.0,scsi-id=1,lun=0", options);
+
+    rdp_device_init(dev, guest, SLOT, "dev0");
+    return guest;
+}
+
+/* A request without data, or that reads or writes one block at SECTOR */
+static unsigned scsi_request(RdpGuest *guest, RdpBuf bufs[3], uint8_t opcode)
+{
+    bool write = opcode == WRITE_10;
+    struct virtio_scsi_cmd_req req = { };
+    struct virtio_scsi_cmd_resp resp = { .response = 0xff };
+    RdpBuf data = { BUF(guest, 1), SCSI_BLOCK, !write };
+
+    memcpy(req.lun, scsi_lun, sizeof(req.lun));
+    req.cdb[0] = opcode;
+    if (opcode != TEST_UNIT_READY) {
+        req.cdb[5] = SECTOR;
+        req.cdb[8] = 1;
+    }
+    rdp_poke(guest, BUF(guest, 0), &req, sizeof(req));
+    rdp_poke(guest, BUF(guest, 2), &resp, sizeof(resp));
+
+    bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(req), false };
+    bufs[1] = (RdpBuf) { BUF(guest, 2), sizeof(resp), true };
+    if (opcode == TEST_UNIT_READY) {
+        return 2;
+    }
+    /* What the device reads comes before what it writes */
+    bufs[2] = write ? bufs[1] : data;
+    bufs[1] = write ? data : bufs[1];
+    return 3;
+}
+
+static void scsi_assert_good(RdpGuest *guest)
+{
+    struct virtio_scsi_cmd_resp resp;
+
+    qtest_bufread(guest->qts, BUF(guest, 2), &resp, sizeof(resp));
+    g_assert_cmphex(resp.response, ==, VIRTIO_SCSI_S_OK);
+    g_assert_cmphex(resp.status, ==, GOOD);
+}
+
+static void scsi_setup(RdpDevice *dev, RdpRing *ring)
+{
+    RdpBuf bufs[3];
+    unsigned n;
+
+    setup(dev, ring, SCSI_REQUEST, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    /* The first command after a reset reports the reset */
+    n = scsi_request(dev->guest, bufs, TEST_UNIT_READY);
+    add_and_kick(ring, bufs, n);
+    rdp_ring_wait(ring);
+}
+
+static void test_scsi_requests(const void *data)
+{
+    static const uint8_t opcodes[] = { READ_10, WRITE_10 };
+    uint8_t block[SCSI_BLOCK];
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned i, n, bad;
+
+    guest = start_scsi(&dev, data);
+    for (i = 0; i < ARRAY_SIZE(opcodes); i++) {
+        for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
+            g_test_message("opcode 0x%x, buffer %u", opcodes[i], bad);
+            scsi_setup(&dev, &ring);
+            n = scsi_request(guest, bufs, opcodes[i]);
+            fill_pattern(block, sizeof(block), 0x10 * bad);
+            rdp_poke(guest, BUF(guest, 1), block, sizeof(block));
+            add_and_kick(&ring, bufs, n);
+            rdp_ring_wait(&ring);
+            scsi_assert_good(guest);
+            qtest_bufread(guest->qts, BUF(guest, 1), block, sizeof(block));
+            g_assert_cmpmem(block, sizeof(block), guest->disk.now +
+                            SECTOR * SCSI_BLOCK, SCSI_BLOCK);
+
+            scsi_request(guest, bufs, opcodes[i]);
+            assert_refuses(&ring, bufs, n, bad);
+        }
+    }
+    stop(&dev);
+}
+
+static void test_scsi_ctrl(void)
+{
+    struct virtio_scsi_ctrl_tmf_req req = {
+        .subtype = cpu_to_le32(VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET),
+    };
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[2];
+    unsigned bad;
+
+    guest = start_scsi(&dev, "");
+    memcpy(req.lun, scsi_lun, sizeof(req.lun));
+    rdp_poke(guest, BUF(guest, 0), &req, sizeof(req));
+
+    for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
+        const uint8_t unset = 0xff;
+
+        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(req), false };
+        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(unset), true };
+        rdp_poke(guest, bufs[1].addr, &unset, sizeof(unset));
+        setup(&dev, &ring, SCSI_CTRL, 0);
+        add_and_kick(&ring, bufs, 2);
+        rdp_ring_wait(&ring);
+        g_assert_cmphex(qtest_readb(guest->qts, bufs[1].addr), ==,
+                        VIRTIO_SCSI_S_OK);
+
+        assert_refuses(&ring, bufs, 2, bad);
+    }
+    stop(&dev);
+}
+
+/* An event comes when a disk is taken away, long after its buffer was given */
+static void test_scsi_event(void)
+{
+    RdpGuest *guest;
+    RdpAccess access;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+
+    guest = start_scsi(&dev, "");
+    buf = (RdpBuf) { BUF(guest, 0), sizeof(struct virtio_scsi_event), true };
+    setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    access = add_bad(&ring, &buf, 1, 0);
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'device_del',"
+                             " 'arguments': {'id': 'hd0'}}");
+    rdp_assert_refused(&ring, &access, true);
+    stop(&dev);
+}
+
+/* virtio-blk, with its queues in other threads */
+
+static void test_blk_iothread(void)
+{
+    RdpGuest *guest = rdp_start("q35", "-object iothread,id=io0 "
+                                "-device virtio-blk-pci,iothread=io0,"
+                                "drive=disk0," DEV_OPTIONS);
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned i;
+
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    for (i = 0; i < 20; i++) {
+        bool write = i & 1;
+
+        rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+        setup(&dev, &ring, 0, 0);
+        rdp_blk_request(guest, bufs, write, SECTOR, 0x5a);
+        assert_refuses(&ring, bufs, 3, i % 3);
+    }
+    stop(&dev);
+}
+
+/* What one queue does breaks the device, and with it the other queue */
+static void test_blk_two_iothreads(void)
+{
+    RdpGuest *guest = rdp_start(
+        "q35", "-object iothread,id=io0 -object iothread,id=io1 "
+        "-device '{\"driver\": \"virtio-blk-pci\", \"id\": \"dev0\","
+        " \"addr\": \"4\", \"drive\": \"disk0\", \"num-queues\": 2,"
+        " \"restricted-dma-pool\": \"poola\", \"iothread-vq-mapping\":"
+        " [{\"iothread\": \"io0\"}, {\"iothread\": \"io1\"}]}'");
+    RdpRing bad_ring, good_ring;
+    RdpBuf bufs[3];
+    RdpDevice dev;
+
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_ring_init(&good_ring, &dev, 0, false);
+    rdp_ring_enable(&good_ring);
+    rdp_ring_init(&bad_ring, &dev, 1, false);
+    rdp_ring_enable(&bad_ring);
+    rdp_driver_ok(&dev);
+
+    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+    add_and_kick(&good_ring, bufs, 3);
+    rdp_ring_wait(&good_ring);
+
+    assert_refuses(&bad_ring, bufs, 3, 1);
+
+    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+    add_and_kick(&good_ring, bufs, 3);
+    rdp_settle(guest->qts);
+    g_assert_cmpuint(rdp_ring_used(&good_ring), ==, 1);
+    rdp_assert_untouched(guest);
+
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    stop(&dev);
+}
+
+/* Events */
+
+#define SECOND_SLOT 5
+
+static RdpGuest *start_two_rngs(RdpDevice *first, RdpDevice *second)
+{
+    RdpGuest *guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+                                "-device virtio-rng-pci,rng=rng0," DEV_OPTIONS
+                                " -device virtio-rng-pci,rng=rng0,id=dev1,"
+                                "addr=%d,restricted-dma-pool=poola",
+                                SECOND_SLOT);
+
+    rdp_device_init(first, guest, SLOT, "dev0");
+    rdp_device_init(second, guest, SECOND_SLOT, "dev1");
+    return guest;
+}
+
+static void break_rng(RdpDevice *dev, uint64_t addr)
+{
+    RdpBuf buf = { addr, 64, true };
+    RdpRing ring;
+
+    setup(dev, &ring, 0, 0);
+    add_and_kick(&ring, &buf, 1);
+    rdp_wait_needs_reset(dev);
+}
+
+static void assert_event(QTestState *qts, const char *id, uint64_t addr)
+{
+    QDict *event = rdp_next_event(qts);
+    QDict *data;
+
+    g_assert_nonnull(event);
+    data = qdict_get_qdict(event, "data");
+    g_assert_cmpstr(qdict_get_str(data, "device"), ==, id);
+    g_assert_cmphex(rdp_get_uint(data, "address"), ==, addr);
+    qobject_unref(event);
+}
+
+/* A driver cannot flood the management, nor hide behind another that tries */
+static void test_event_rate(void)
+{
+    RdpDevice first, second;
+    RdpGuest *guest = start_two_rngs(&first, &second);
+    unsigned i;
+
+    for (i = 0; i < 10; i++) {
+        break_rng(&first, VICTIM + i * 0x1000);
+    }
+    break_rng(&second, VICTIM);
+    assert_event(guest->qts, "dev0", VICTIM);
+    assert_event(guest->qts, "dev1", VICTIM);
+    g_assert_null(rdp_next_event(guest->qts));
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 11);
+
+    /* The last of those that were held back */
+    qtest_clock_step(guest->qts, RDP_EVENT_PERIOD_NS);
+    assert_event(guest->qts, "dev0", VICTIM + 9 * 0x1000);
+    g_assert_null(rdp_next_event(guest->qts));
+
+    rdp_device_cleanup(&second);
+    stop(&first);
+}
+
+/* Devices that share a pool do not share its fate */
+static void test_other_device_goes_on(void)
+{
+    RdpDevice first, second;
+    RdpGuest *guest = start_two_rngs(&first, &second);
+    RdpBuf buf = { guest->base + RDP_TABLE, 64, true };
+    RdpRing ring;
+
+    break_rng(&first, VICTIM);
+
+    g_assert_true(rdp_negotiate(&second, RDP_FEATURES));
+    rdp_ring_init(&ring, &second, 0, false);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&second);
+    add_and_kick(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    g_assert_cmphex(rdp_status(&second) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+
+    rdp_device_cleanup(&second);
+    stop(&first);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    qtest_add_func("/restricted-dma/device/rng", test_rng);
+    qtest_add_func("/restricted-dma/device/net/tx", test_net_tx);
+    qtest_add_func("/restricted-dma/device/net/rx", test_net_rx);
+    qtest_add_func("/restricted-dma/device/net/rx-mergeable",
+                   test_net_rx_mergeable);
+    qtest_add_func("/restricted-dma/device/net/ctrl", test_net_ctrl);
+    qtest_add_func("/restricted-dma/device/console/tx", test_console_tx);
+    qtest_add_func("/restricted-dma/device/console/rx", test_console_rx);
+    qtest_add_func("/restricted-dma/device/console/rx-table",
+                   test_console_rx_table);
+    qtest_add_data_func("/restricted-dma/device/scsi/requests", "",
+                        test_scsi_requests);
+    qtest_add_data_func("/restricted-dma/device/scsi/requests-iothread",
+                        "iothread=io0,", test_scsi_requests);
+    qtest_add_func("/restricted-dma/device/scsi/ctrl", test_scsi_ctrl);
+    qtest_add_func("/restricted-dma/device/scsi/event", test_scsi_event);
+    qtest_add_func("/restricted-dma/device/blk/iothread", test_blk_iothread);
+    qtest_add_func("/restricted-dma/device/blk/two-iothreads",
+                   test_blk_two_iothreads);
+    qtest_add_func("/restricted-dma/device/event-rate", test_event_rate);
+    qtest_add_func("/restricted-dma/device/other-device-goes-on",
+                   test_other_device_goes_on);
+
+    return g_test_run();
+}

@@ -1,0 +1,349 @@
+/*
+ * Restricted DMA pools: no memory access before the driver accepted
+ *
+ * A driver that does not know VIRTIO_F_RESTRICTED_DMA has to fail in a way
+ * that it can see, whatever it writes to the status register and when.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "restricted-dma.h"
+
+#define SLOT    4
+#define SECTOR  8
+
+#define A   VIRTIO_CONFIG_S_ACKNOWLEDGE
+#define D   VIRTIO_CONFIG_S_DRIVER
+#define F   VIRTIO_CONFIG_S_FEATURES_OK
+#define OK  VIRTIO_CONFIG_S_DRIVER_OK
+
+#define V1  BIT_ULL(VIRTIO_F_VERSION_1)
+#define AP  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)
+#define RD  BIT_ULL(RDP_F_RESTRICTED_DMA)
+
+/* What a driver does, one step at a time */
+typedef enum Op {
+    END,
+    STATUS,         /* write the status register */
+    ACCEPT,         /* accept these features */
+    ACCEPT_LOW,     /* accept these features, of the first 32 only */
+    QUEUE,          /* enable the queue; a request waits in it */
+    EMPTY_QUEUE,    /* enable the queue */
+    KICK,           /* kick it, with a request in it at the latest now */
+    RESET,
+    MASTER_OFF,     /* forbid the device to master the bus */
+} Op;
+
+typedef struct Step {
+    Op op;
+    uint64_t arg;
+} Step;
+
+typedef enum Outcome {
+    SERVED,         /* the request is served */
+    BROKEN,         /* nothing is accessed, and the device needs a reset */
+    UNTOUCHED,      /* nothing is accessed */
+} Outcome;
+
+typedef struct Sequence {
+    const char *name;
+    Outcome outcome;
+    Step steps[12];
+} Sequence;
+
+static const Sequence sequences[] = {
+    { "as the specification wants it", SERVED, {
+        { STATUS, A }, { STATUS, A | D }, { ACCEPT, RDP_FEATURES },
+        { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "no ACKNOWLEDGE, no DRIVER", SERVED, {
+        { ACCEPT, RDP_FEATURES }, { STATUS, F }, { QUEUE },
+        { STATUS, F | OK }, { KICK },
+    } },
+    { "features change their mind after FEATURES_OK", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { ACCEPT, V1 }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "accepted at the second attempt", SERVED, {
+        { STATUS, A | D }, { ACCEPT, V1 }, { STATUS, A | D | F },
+        { RESET }, { STATUS, A | D }, { ACCEPT, RDP_FEATURES },
+        { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+
+    { "nothing at all", UNTOUCHED, {
+        { QUEUE }, { KICK },
+    } },
+    { "features but no status", UNTOUCHED, {
+        { ACCEPT, RDP_FEATURES }, { QUEUE }, { KICK },
+    } },
+    { "kick before FEATURES_OK", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { QUEUE }, { KICK },
+    } },
+    { "kick after FEATURES_OK was refused", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, V1 | AP }, { STATUS, A | D | F },
+        { QUEUE }, { KICK },
+    } },
+    { "kick without bus mastering", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { QUEUE }, { MASTER_OFF }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+
+    { "nothing but DRIVER_OK", BROKEN, {
+        { QUEUE }, { STATUS, OK }, { KICK },
+    } },
+    { "DRIVER_OK first of all", BROKEN, {
+        { STATUS, OK }, { QUEUE }, { KICK },
+    } },
+    { "FEATURES_OK skipped", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { QUEUE },
+        { STATUS, A | D | OK }, { KICK },
+    } },
+    { "accepted after DRIVER_OK", BROKEN, {
+        { STATUS, A | D }, { QUEUE }, { STATUS, A | D | OK },
+        { ACCEPT, RDP_FEATURES }, { KICK },
+    } },
+    { "FEATURES_OK after DRIVER_OK", BROKEN, {
+        { STATUS, A | D }, { QUEUE }, { STATUS, A | D | OK },
+        { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "FEATURES_OK withdrawn", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { STATUS, A | D | OK },
+        { KICK },
+    } },
+    { "FEATURES_OK withdrawn, then fewer features", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { STATUS, A | D },
+        { ACCEPT, V1 }, { STATUS, A | D | OK }, { KICK },
+    } },
+    { "FEATURES_OK withdrawn, then no features, then back", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { STATUS, A | D },
+        { ACCEPT, 0 }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "upper features left over from before the reset", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { RESET }, { STATUS, A | D }, { ACCEPT_LOW, 0 },
+        { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+};
+
+typedef struct Driver {
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    uint8_t pool[RDP_USED_END];     /* contents with the request in it */
+} Driver;
+
+static void prepare(Driver *drv)
+{
+    RdpGuest *guest = drv->dev.guest;
+
+    rdp_reset(&drv->dev);
+    rdp_ring_init(&drv->ring, &drv->dev, 0, false);
+    rdp_blk_request(guest, drv->bufs, false, SECTOR, 0x5a);
+    rdp_snapshot(guest);
+}
+
+static void add_request(Driver *drv)
+{
+    RdpGuest *guest = drv->dev.guest;
+
+    if (!drv->ring.added) {
+        rdp_ring_add(&drv->ring, drv->bufs, 3, RDP_NO_TABLE);
+        qtest_bufread(guest->qts, guest->base, drv->pool, sizeof(drv->pool));
+    }
+}
+
+static void do_step(Driver *drv, const Step *step)
+{
+    switch (step->op) {
+    case STATUS:
+        rdp_set_status(&drv->dev, step->arg);
+        break;
+    case ACCEPT:
+        rdp_accept(&drv->dev, step->arg);
+        break;
+    case ACCEPT_LOW:
+        rdp_accept_half(&drv->dev, 0, step->arg);
+        break;
+    case QUEUE:
+        add_request(drv);
+        rdp_ring_enable(&drv->ring);
+        break;
+    case EMPTY_QUEUE:
+        rdp_ring_enable(&drv->ring);
+        break;
+    case KICK:
+        add_request(drv);
+        rdp_ring_kick(&drv->ring);
+        break;
+    case RESET:
+        rdp_reset(&drv->dev);
+        break;
+    case MASTER_OFF:
+        qpci_config_writew(drv->dev.pci, PCI_COMMAND,
+                           PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+        break;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+static void assert_outcome(Driver *drv, Outcome outcome)
+{
+    RdpGuest *guest = drv->dev.guest;
+    uint8_t pool[RDP_USED_END];
+
+    if (outcome == SERVED) {
+        rdp_ring_wait(&drv->ring);
+        g_assert_cmphex(qtest_readb(guest->qts, drv->bufs[2].addr), ==, 0);
+        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
+                        ==, 0);
+        return;
+    }
+
+    rdp_settle(guest->qts);
+    qtest_bufread(guest->qts, guest->base, pool, sizeof(pool));
+    g_assert_cmpmem(pool, sizeof(pool), drv->pool, sizeof(drv->pool));
+    rdp_assert_untouched(guest);
+    if (outcome == BROKEN) {
+        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
+                        !=, 0);
+    }
+}
+
+static void run(Driver *drv, const Sequence *sequence)
+{
+    const Step *step;
+
+    g_test_message("%s", sequence->name);
+    prepare(drv);
+    for (step = sequence->steps; step->op != END; step++) {
+        do_step(drv, step);
+    }
+    assert_outcome(drv, sequence->outcome);
+
+    qpci_device_enable(drv->dev.pci);
+    rdp_blk_assert_works(&drv->dev, RDP_FEATURES, false, false);
+}
+
+static void start(Driver *drv, const void *data)
+{
+    RdpGuest *guest = rdp_start("q35", "-device virtio-blk-pci,id=dev0,addr=%d,"
+                                "drive=disk0,restricted-dma-pool=poola,%s",
+                                SLOT, (const char *)data);
+
+    rdp_device_init(&drv->dev, guest, SLOT, "dev0");
+}
+
+static void stop(Driver *drv)
+{
+    RdpGuest *guest = drv->dev.guest;
+
+    rdp_device_cleanup(&drv->dev);
+    rdp_stop(guest);
+}
+
+static void test_sequences(const void *data)
+{
+    Driver drv;
+    unsigned i;
+
+    start(&drv, data);
+    for (i = 0; i < ARRAY_SIZE(sequences); i++) {
+        run(&drv, &sequences[i]);
+    }
+    g_assert_cmpuint(rdp_violations(drv.dev.guest->qts, "poola"), ==, 0);
+    stop(&drv);
+}
+
+static void run_subset(Driver *drv, uint64_t features)
+{
+    g_autofree char *name = g_strdup_printf("features 0x%" PRIx64, features);
+    Outcome outcome = features == RDP_FEATURES ? SERVED : BROKEN;
+    const Sequence ways[] = {
+        { name, outcome, {
+            { STATUS, A }, { STATUS, A | D }, { ACCEPT, features },
+            { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK },
+            { KICK },
+        } },
+        { name, outcome, {
+            { STATUS, A | D }, { ACCEPT, features },
+            { STATUS, A | D | F | OK }, { QUEUE }, { KICK },
+        } },
+        { name, outcome, {
+            { ACCEPT, features }, { STATUS, A | D | F | OK }, { QUEUE },
+            { KICK },
+        } },
+        { name, BROKEN, {
+            { STATUS, A | D }, { ACCEPT, features }, { QUEUE },
+            { STATUS, A | D | OK }, { KICK },
+        } },
+    };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(ways); i++) {
+        run(drv, &ways[i]);
+    }
+    g_assert_true(rdp_negotiate(&drv->dev, features) == (outcome == SERVED));
+}
+
+/* Only all three features together are enough, whatever the order of writes */
+static void test_subsets(const void *data)
+{
+    static const uint64_t subsets[] = {
+        0, V1, AP, V1 | AP, RD, V1 | RD, AP | RD, RDP_FEATURES,
+    };
+    Driver drv;
+    unsigned i;
+
+    start(&drv, data);
+    for (i = 0; i < ARRAY_SIZE(subsets); i++) {
+        run_subset(&drv, subsets[i]);
+    }
+    stop(&drv);
+}
+
+/* A driver that gave up has not harmed the one after the machine's reset */
+static void test_system_reset(const void *data)
+{
+    Driver drv;
+
+    start(&drv, data);
+    prepare(&drv);
+    add_request(&drv);
+    rdp_ring_enable(&drv.ring);
+    rdp_set_status(&drv.dev, OK);
+    rdp_wait_needs_reset(&drv.dev);
+
+    qtest_system_reset(drv.dev.guest->qts);
+    rdp_device_cleanup(&drv.dev);
+    rdp_device_init(&drv.dev, drv.dev.guest, SLOT, "dev0");
+    g_assert_cmphex(rdp_status(&drv.dev), ==, 0);
+    rdp_blk_assert_works(&drv.dev, RDP_FEATURES, false, false);
+    stop(&drv);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const notify[] = { "ioeventfd=on", "ioeventfd=off" };
+    unsigned i;
+
+    g_test_init(&argc, &argv, NULL);
+
+    for (i = 0; i < ARRAY_SIZE(notify); i++) {
+        g_autofree char *sequence = g_strdup_printf(
+            "/restricted-dma/negotiation/%s/sequences", notify[i]);
+        g_autofree char *subset = g_strdup_printf(
+            "/restricted-dma/negotiation/%s/subsets", notify[i]);
+
+        qtest_add_data_func(sequence, notify[i], test_sequences);
+        qtest_add_data_func(subset, notify[i], test_subsets);
+    }
+    qtest_add_data_func("/restricted-dma/negotiation/system-reset", notify[0],
+                        test_system_reset);
+
+    return g_test_run();
+}

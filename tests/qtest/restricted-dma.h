@@ -1,0 +1,203 @@
+/*
+ * Bare-hands virtio driver for the tests of restricted DMA pools
+ *
+ * libqos refuses to do what a broken or hostile driver does: it asserts that
+ * negotiation succeeds and allocates rings in RAM.  Here every status write,
+ * ring address and descriptor is the test's own.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_RESTRICTED_DMA_H
+#define TESTS_RESTRICTED_DMA_H
+
+#include "libqtest.h"
+#include "libqos/pci.h"
+#include "qemu/bitops.h"
+#include "qemu/units.h"
+#include "standard-headers/linux/pci_regs.h"
+#include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_pci.h"
+#include "standard-headers/linux/virtio_ring.h"
+
+/* Provisional numbers, stated once for all tests */
+#define RDP_F_RESTRICTED_DMA    45
+#define RDP_COMMON_ADDR         0x48
+#define RDP_COMMON_SIZE         0x50
+#define RDP_ALIGN               (2 * MiB)
+
+#define RDP_FEATURES            (BIT_ULL(VIRTIO_F_VERSION_1) | \
+                                 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
+                                 BIT_ULL(RDP_F_RESTRICTED_DMA))
+
+#define RDP_RAM_SIZE            (16 * MiB)
+#define RDP_POOL_SIZE           (4 * MiB)
+#define RDP_NEIGHBOUR_SIZE      (2 * MiB)
+#define RDP_DISK_SIZE           (1 * MiB)
+#define RDP_RING_SIZE           16
+#define RDP_EVENT_PERIOD_NS     (2 * 1000000000LL)  /* twice the rate limit */
+
+/* Where the tests keep things, as offsets into the pool */
+#define RDP_RINGS               0x000000    /* 16 KiB for each queue */
+#define RDP_TABLE               0x020000    /* indirect table */
+#define RDP_BUFFERS             0x030000
+#define RDP_USED_END            0x040000    /* nothing above this is used */
+
+/* A file that QEMU and the test have both mapped */
+typedef struct RdpFile {
+    char *path;
+    size_t size;
+    uint8_t *now;
+    uint8_t *before;            /* contents at the last rdp_snapshot() */
+} RdpFile;
+
+/*
+ * A guest without vCPU work, with two pools: "poola", which the devices under
+ * test are given, and "poolb", which starts where "poola" ends.
+ */
+typedef struct RdpGuest {
+    QTestState *qts;
+    QPCIBus *bus;
+    char *dir;
+    RdpFile ram;
+    RdpFile neighbour;          /* the memory of poolb */
+    RdpFile disk;               /* -drive id=disk0 */
+    uint64_t base;              /* of poola */
+    uint64_t violations_before; /* of poola, at rdp_ring_baseline() */
+} RdpGuest;
+
+typedef struct RdpDevice {
+    RdpGuest *guest;
+    const char *id;
+    QPCIDevice *pci;
+    QPCIBar bar;                /* all virtio structures are in one BAR */
+    uint32_t common;
+    uint32_t notify;
+    uint32_t notify_multiplier;
+    uint32_t isr;
+} RdpDevice;
+
+/* One element of a descriptor chain */
+typedef struct RdpBuf {
+    uint64_t addr;
+    uint32_t len;
+    bool device_writes;
+} RdpBuf;
+
+typedef struct RdpRing {
+    RdpDevice *dev;
+    uint16_t queue;
+    bool packed;
+    uint64_t desc;
+    uint64_t avail;             /* packed: driver event suppression */
+    uint64_t used;              /* packed: device event suppression */
+    unsigned added;             /* chains made available */
+    unsigned done;              /* packed: chains seen used */
+    uint16_t first_used;        /* split: used index before the first chain */
+    unsigned used_before;       /* chains returned at rdp_ring_baseline() */
+    unsigned next;              /* next free descriptor, never wrapped */
+    unsigned heads[RDP_RING_SIZE];      /* first descriptor of each chain */
+} RdpRing;
+
+/* An access that the device has to refuse, as the event reports it */
+typedef struct RdpAccess {
+    const char *what;
+    uint64_t addr;
+    uint64_t len;
+} RdpAccess;
+
+/**
+ * rdp_start: start QEMU with RAM, both pools and a disk
+ * @machine: "q35" or "pc"
+ * @devices: further options; what wants to be confined names poola, and has
+ *           to be given a slot (addr=) and an id
+ */
+RdpGuest *rdp_start(const char *machine, const char *devices, ...)
+    G_GNUC_PRINTF(2, 3);
+void rdp_stop(RdpGuest *guest);
+
+/* Whether all of [@addr, @addr + @len) is RAM or pool */
+bool rdp_is_memory(RdpGuest *guest, uint64_t addr, uint64_t len);
+/* Write guest memory; nothing is written where there is none */
+void rdp_poke(RdpGuest *guest, uint64_t addr, const void *buf, size_t len);
+
+/* Remember RAM, the other pool and the disk ... */
+void rdp_snapshot(RdpGuest *guest);
+/* ... and assert that every byte of them is as remembered */
+void rdp_assert_untouched(RdpGuest *guest);
+
+/* Member @key of @dict, also where a signed integer could not hold it */
+uint64_t rdp_get_uint(const QDict *dict, const char *key);
+/* The entry of query-restricted-dma-pools for @pool; the caller unrefs it */
+QDict *rdp_query(QTestState *qts, const char *pool);
+uint64_t rdp_violations(QTestState *qts, const char *pool);
+/* The next violation event that has arrived, or NULL; the caller unrefs it */
+QDict *rdp_next_event(QTestState *qts);
+/* Let the rate limit of the event pass and drop what it held back */
+void rdp_forget_events(QTestState *qts);
+
+/* Wait until the device has done all that it was ever going to do */
+void rdp_settle(QTestState *qts);
+
+/* Map the BARs of the device in @slot and let it master the bus */
+void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
+                     const char *id);
+void rdp_device_cleanup(RdpDevice *dev);
+uint8_t rdp_status(RdpDevice *dev);
+void rdp_set_status(RdpDevice *dev, uint8_t status);
+void rdp_reset(RdpDevice *dev);
+uint8_t rdp_isr(RdpDevice *dev);
+uint64_t rdp_offered(RdpDevice *dev);
+void rdp_accept(RdpDevice *dev, uint64_t features);
+void rdp_accept_half(RdpDevice *dev, unsigned half, uint32_t features);
+/* Reset and negotiate; returns whether FEATURES_OK was kept */
+bool rdp_negotiate(RdpDevice *dev, uint64_t features);
+void rdp_driver_ok(RdpDevice *dev);
+/* Wait until the device asks for a reset */
+void rdp_wait_needs_reset(RdpDevice *dev);
+
+/* Choose ring addresses in the pool and clear that memory */
+void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
+/* Tell the device the addresses and enable the queue */
+void rdp_ring_enable(RdpRing *ring);
+/* Take the ring away from a device that runs; needs VIRTIO_F_RING_RESET */
+void rdp_ring_reset(RdpRing *ring);
+/* Bytes that the device may access in each part of the ring */
+uint64_t rdp_ring_desc_size(const RdpRing *ring);
+uint64_t rdp_ring_avail_size(const RdpRing *ring, uint64_t features);
+uint64_t rdp_ring_used_size(const RdpRing *ring, uint64_t features);
+/* Make a chain available, through an indirect table at @table if there is one */
+#define RDP_NO_TABLE            UINT64_MAX
+void rdp_ring_add(RdpRing *ring, const RdpBuf *bufs, unsigned n,
+                  uint64_t table);
+void rdp_ring_kick(RdpRing *ring);
+/* Number of chains that the device has returned */
+unsigned rdp_ring_used(RdpRing *ring);
+/* Wait until the device has returned everything */
+void rdp_ring_wait(RdpRing *ring);
+
+/* Remember all that rdp_assert_refused() compares with */
+void rdp_ring_baseline(RdpRing *ring);
+
+/**
+ * rdp_assert_refused: check every consequence of an access outside the pool
+ * @ring: the ring that led to it, with everything since rdp_ring_baseline()
+ * @bad: the access
+ * @interrupt: whether DRIVER_OK was set at the time
+ */
+void rdp_assert_refused(RdpRing *ring, const RdpAccess *bad, bool interrupt);
+
+/*
+ * virtio-blk: fill @bufs with a request for the two sectors at @sector.  All
+ * of it is in the pool, with @fill in the data and 0xff in the status byte.
+ */
+#define RDP_BLK_DATA            (RDP_BUFFERS + 0x1000)
+#define RDP_BLK_STATUS          (RDP_BUFFERS + 0x2000)
+#define RDP_BLK_DATA_SIZE       1024
+void rdp_blk_request(RdpGuest *guest, RdpBuf bufs[3], bool write,
+                     uint64_t sector, uint8_t fill);
+/* Negotiate from reset, write two sectors, read them back, compare */
+void rdp_blk_assert_works(RdpDevice *dev, uint64_t features, bool packed,
+                          bool indirect);
+
+#endif
