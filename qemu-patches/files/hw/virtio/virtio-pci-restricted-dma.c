@@ -1,0 +1,49 @@
+/*
+ * A virtio-pci device that names its restricted DMA pool
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "exec/address-spaces.h"
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio-pci.h"
+#include "hw/virtio/virtio-restricted-dma.h"
+#include "qapi/error.h"
+
+bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
+{
+    PCIDevice *pci_dev = &proxy->pci_dev;
+    RestrictedDMAPool *pool;
+
+    if (!proxy->restricted_dma_pool_id) {
+        return true;
+    }
+    pool = restricted_dma_pool_find(proxy->restricted_dma_pool_id, errp);
+    if (!pool) {
+        return false;
+    }
+    if (!virtio_pci_modern(proxy)) {
+        error_setg(errp, "a device with restricted-dma-pool= is modern only; "
+                   "remove disable-modern=on");
+        return false;
+    }
+    if (virtio_pci_legacy(proxy)) {
+        error_setg(errp, "a device with restricted-dma-pool= has no legacy "
+                   "interface; remove disable-legacy=off, or use the "
+                   "non-transitional device");
+        return false;
+    }
+    if (pci_device_iommu_address_space(pci_dev) != &address_space_memory) {
+        error_setg(errp, "a device with restricted-dma-pool= cannot be behind "
+                   "an IOMMU; remove the IOMMU, or put the device on a bus "
+                   "with bypass_iommu=on");
+        return false;
+    }
+    proxy->disable_legacy = ON_OFF_AUTO_ON;
+
+    /* Still bound if the device was unrealized before */
+    restricted_dma_pool_unbind(&proxy->restricted_dma);
+    restricted_dma_pool_bind(pool, &proxy->restricted_dma, DEVICE(proxy));
+    return true;
+}

@@ -1,0 +1,177 @@
+/*
+ * VIRTIO_F_RESTRICTED_DMA: a virtio device confined to one pool of memory
+ *
+ * Three barriers stand between a hostile driver and memory outside the pool:
+ *
+ * 1. virtio_dma_check() looks at every address of the driver before its first
+ *    use, for all kinds of rings, tables and buffers.
+ * 2. The device's address space holds the pool and nothing else, and bounces
+ *    nothing, so that a path that was overlooked fails to map.
+ * 3. Rings are mapped only after the driver accepted the feature.  Once it
+ *    did, it cannot take that back without a reset, and a driver that never
+ *    did cannot start the device.
+ *
+ * What a barrier stops breaks the device, as virtio_error() does, and
+ * NEEDS_RESET stays in the status register until the reset.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio-bus.h"
+#include "hw/virtio/virtio-restricted-dma.h"
+#include "qapi/error.h"
+
+/* Features without which the driver cannot accept the restriction */
+#define RESTRICTED_DMA_FEATURES \
+    ((1ULL << VIRTIO_F_RESTRICTED_DMA) | \
+     (1ULL << VIRTIO_F_IOMMU_PLATFORM) | \
+     (1ULL << VIRTIO_F_VERSION_1))
+
+bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
+{
+    return true;
+}
+
+bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
+                                Error **errp)
+{
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    if (!vdc->restrict_dma) {
+        error_setg(errp, "%s cannot be confined to a restricted-dma-pool; "
+                   "remove restricted-dma-pool=%s", vdev->name,
+                   restricted_dma_pool_id(rd->pool));
+        return false;
+    }
+    if (!vdc->restrict_dma(vdev, errp)) {
+        return false;
+    }
+    vdev->restricted_dma = rd;
+    return true;
+}
+
+void virtio_restricted_dma_plugged(VirtIODevice *vdev)
+{
+    if (virtio_dma_is_restricted(vdev)) {
+        vdev->host_features |= RESTRICTED_DMA_FEATURES;
+        vdev->dma_as = restricted_dma_pool_as(vdev->restricted_dma->pool);
+    }
+}
+
+static bool virtio_restricted_dma_accepted(VirtIODevice *vdev)
+{
+    return (vdev->guest_features & RESTRICTED_DMA_FEATURES) ==
+           RESTRICTED_DMA_FEATURES;
+}
+
+bool virtio_restricted_dma_features_ok(VirtIODevice *vdev)
+{
+    if (!virtio_dma_is_restricted(vdev)) {
+        return true;
+    }
+    if (virtio_bus_device_iommu_enabled(vdev)) {
+        /* One that was created after the device: realize refused others. */
+        warn_report_once("%s: refusing its driver: an IOMMU translates the "
+                         "addresses of a device with a restricted-dma-pool; "
+                         "remove the IOMMU or the pool",
+                         vdev->restricted_dma->qom_path);
+        return false;
+    }
+    return virtio_restricted_dma_accepted(vdev);
+}
+
+bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val)
+{
+    if (!*val) {
+        return true;    /* reset */
+    }
+    if (!vdev->broken) {
+        if (vdev->status & ~*val & VIRTIO_CONFIG_S_FEATURES_OK) {
+            virtio_error(vdev, "%s: driver cleared FEATURES_OK without reset",
+                         vdev->name);
+        } else if (*val & VIRTIO_CONFIG_S_DRIVER_OK &&
+                   !(*val & VIRTIO_CONFIG_S_FEATURES_OK &&
+                     virtio_restricted_dma_features_ok(vdev))) {
+            virtio_error(vdev, "%s: driver did not accept "
+                         "VIRTIO_F_RESTRICTED_DMA", vdev->name);
+            /* not what the driver would take for consent */
+            *val &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+        }
+    }
+    if (!vdev->broken) {
+        return true;
+    }
+    *val |= VIRTIO_CONFIG_S_NEEDS_RESET;
+    return !(*val & VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n)
+{
+    if (!virtio_dma_negotiated(vdev)) {
+        if (!vdev->broken) {
+            virtio_error(vdev, "%s: driver enabled queue %d before "
+                         "FEATURES_OK", vdev->name, n);
+        }
+        return;
+    }
+    if (!virtio_queue_get_desc_addr(vdev, n)) {
+        virtio_dma_check(vdev, 0, virtio_queue_get_desc_size(vdev, n),
+                         RESTRICTED_DMA_ACCESS_DESCRIPTOR_TABLE);
+    }
+}
+
+int virtio_restricted_dma_load(VirtIODevice *vdev)
+{
+    if (virtio_dma_is_restricted(vdev) &&
+        vdev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+        !virtio_restricted_dma_accepted(vdev)) {
+        error_report("%s: its driver did not accept VIRTIO_F_RESTRICTED_DMA "
+                     "on the source; give the device restricted-dma-pool= on "
+                     "both sides or on none", vdev->name);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
+{
+    RestrictedDMAPool *pool;
+
+    if (!virtio_dma_is_restricted(vdev)) {
+        return 0;
+    }
+    pool = vdev->restricted_dma->pool;
+    switch (addr) {
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO:
+        return restricted_dma_pool_base(pool);
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI:
+        return restricted_dma_pool_base(pool) >> 32;
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO:
+        return restricted_dma_pool_size(pool);
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI:
+        return restricted_dma_pool_size(pool) >> 32;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+bool virtio_restricted_dma_check(VirtIODevice *vdev, hwaddr addr, uint64_t len,
+                                 RestrictedDMAAccess what)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (restricted_dma_pool_contains(rd->pool, addr, len)) {
+        return true;
+    }
+    if (!vdev->broken) {
+        restricted_dma_violation(rd, addr, len, what);
+        virtio_error(vdev, "%s: %s at 0x%" PRIx64 " with 0x%" PRIx64 " bytes "
+                     "is outside restricted-dma-pool '%s'", vdev->name,
+                     RestrictedDMAAccess_str(what), addr, len,
+                     restricted_dma_pool_id(rd->pool));
+    }
+    return false;
+}

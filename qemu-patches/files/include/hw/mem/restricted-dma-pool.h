@@ -1,0 +1,134 @@
+/*
+ * Pools of guest memory that confine the DMA of the devices bound to them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_MEM_RESTRICTED_DMA_POOL_H
+#define HW_MEM_RESTRICTED_DMA_POOL_H
+
+#include "exec/memory.h"
+#include "hw/boards.h"
+#include "qapi/qapi-types-restricted-dma.h"
+#include "qom/object.h"
+
+#define TYPE_RESTRICTED_DMA_POOL "restricted-dma-pool"
+OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
+
+/* Granularity of the base and the size of a pool, in bytes */
+#define RESTRICTED_DMA_POOL_ALIGN (2 * MiB)
+
+/*
+ * A device that is bound to a pool.  It embeds this structure; everything in
+ * it is set by restricted_dma_pool_bind().
+ */
+typedef struct RestrictedDMADevice {
+    RestrictedDMAPool *pool;        /* NULL while not bound */
+    DeviceState *dev;               /* the device that users know by its id */
+    char *qom_path;                 /* of @dev */
+    uint64_t violations;            /* atomic */
+    QLIST_ENTRY(RestrictedDMADevice) next;
+} RestrictedDMADevice;
+
+/**
+ * restricted_dma_pools_end: the first address above all pools
+ * @base: first guest-physical address that pools may occupy
+ *
+ * Lets a board plan its memory map before it maps the pools, and check that
+ * its CPUs can address all of it.
+ *
+ * Returns: the end of the highest pool, or @base if there are no pools.
+ */
+hwaddr restricted_dma_pools_end(hwaddr base);
+
+/**
+ * restricted_dma_pools_map: give all pools their place in the memory map
+ * @ms: the machine
+ * @sysmem: where to map the pools
+ * @base: first guest-physical address that pools may occupy
+ * @errp: set if a pool does not fit or its memory cannot be had
+ *
+ * Allocates the memory of the pools that bring none of their own.  Placement
+ * depends on nothing but @base and the properties of the pools: pools with an
+ * explicit address first, the others sorted by id into the gaps.
+ *
+ * Context: board initialization, at most once.
+ *
+ * Returns: true on success.
+ */
+bool restricted_dma_pools_map(MachineState *ms, MemoryRegion *sysmem,
+                              hwaddr base, Error **errp);
+
+/**
+ * restricted_dma_pools_check_mapped: refuse pools that the board ignored
+ * @ms: the machine, after its board initialization
+ * @errp: set if the machine has no place for pools but the user gave some
+ *
+ * Returns: true if every pool is mapped.
+ */
+bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp);
+
+/**
+ * restricted_dma_pools_list: all pools of the machine, sorted by id
+ *
+ * Returns: (transfer container): free it with g_slist_free().
+ */
+GSList *restricted_dma_pools_list(void);
+
+/**
+ * restricted_dma_pool_find: look a mapped pool up
+ * @id: id of the object
+ * @errp: set if there is no such object or it is not a mapped pool
+ */
+RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp);
+
+const char *restricted_dma_pool_id(const RestrictedDMAPool *pool);
+hwaddr restricted_dma_pool_base(const RestrictedDMAPool *pool);
+uint64_t restricted_dma_pool_size(const RestrictedDMAPool *pool);
+bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool);
+
+/**
+ * restricted_dma_pool_as: the address space of the pool's devices
+ *
+ * Guest-physical addresses, with nothing in it but the pool.  An access to
+ * any other address is never bounced, so it cannot be mapped.
+ */
+AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool);
+
+/**
+ * restricted_dma_pool_contains: does a range lie wholly inside the pool?
+ * @addr: guest-physical address
+ * @len: bytes; an empty range is never inside
+ *
+ * Safe against overflow of @addr + @len.  Context: any thread.
+ */
+bool restricted_dma_pool_contains(const RestrictedDMAPool *pool,
+                                  hwaddr addr, uint64_t len);
+
+/**
+ * restricted_dma_pool_bind: bind a device to a pool
+ * @pool: a mapped pool
+ * @rd: structure embedded in the device, not bound
+ * @dev: the device, named in queries and events
+ *
+ * The pool keeps no reference to @dev; unbind before it is finalized.
+ * Context: BQL.
+ */
+void restricted_dma_pool_bind(RestrictedDMAPool *pool, RestrictedDMADevice *rd,
+                              DeviceState *dev);
+
+/* Undoes restricted_dma_pool_bind(); does nothing if @rd is not bound. */
+void restricted_dma_pool_unbind(RestrictedDMADevice *rd);
+
+/**
+ * restricted_dma_violation: count and report a refused access
+ * @rd: the device, bound
+ * @addr: guest-physical address that the driver gave
+ * @len: bytes
+ * @what: what the driver said is there
+ *
+ * Context: any thread.
+ */
+void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
+                              uint64_t len, RestrictedDMAAccess what);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * VIRTIO_F_RESTRICTED_DMA: a virtio device confined to one pool of memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_VIRTIO_RESTRICTED_DMA_H
+#define HW_VIRTIO_RESTRICTED_DMA_H
+
+#include "hw/mem/restricted-dma-pool.h"
+#include "hw/virtio/virtio.h"
+#include "qapi/qapi-types-restricted-dma.h"
+
+/*
+ * The numbers below are provisional until the virtio specification assigns
+ * them; they move to standard-headers when Linux has them.
+ */
+
+/* The device can access one pool of guest memory and nothing else. */
+#define VIRTIO_F_RESTRICTED_DMA 45
+
+/* Fields in struct virtio_pci_common_cfg: guest-physical base and bytes. */
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO 0x48
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI 0x4c
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO 0x50
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI 0x54
+
+static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
+{
+    return vdev->restricted_dma;
+}
+
+/**
+ * virtio_restricted_dma_plug: confine a device that is being plugged
+ * @vdev: the device
+ * @rd: its binding, owned by the transport, outlives @vdev
+ * @errp: set if the device has a way to memory that nobody confined
+ *
+ * Context: BQL, from the transport's pre_plugged callback.
+ *
+ * Returns: true on success.
+ */
+bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
+                                Error **errp);
+
+/**
+ * virtio_restricted_dma_plugged: offer the features, switch the address space
+ *
+ * For a device that is not restricted this does nothing.
+ * Context: BQL, after the device and the backend chose their features.
+ */
+void virtio_restricted_dma_plugged(VirtIODevice *vdev);
+
+/**
+ * virtio_restricted_dma_allow: the restrict_dma method of a device type whose
+ * only accesses to guest memory are those of virtio.c
+ *
+ * Returns: true.
+ */
+bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
+
+/**
+ * virtio_restricted_dma_features_ok: may the device set FEATURES_OK?
+ *
+ * True for a device that is not restricted.  Otherwise the driver must have
+ * accepted VIRTIO_F_RESTRICTED_DMA with the features that it depends on, and
+ * the addresses of the driver must not be translated by an IOMMU.
+ */
+bool virtio_restricted_dma_features_ok(VirtIODevice *vdev);
+
+/**
+ * virtio_restricted_dma_set_rings: check that the driver may enable a queue
+ * @vdev: a restricted device
+ * @n: the queue; its ring addresses are set but not mapped
+ *
+ * Breaks the device if the driver did not accept the feature before, or left
+ * the descriptor table at address 0, which elsewhere means "no queue".
+ */
+void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n);
+
+/**
+ * virtio_restricted_dma_set_status: check a write of the status register
+ * @vdev: a restricted device
+ * @val: the value that the driver writes; NEEDS_RESET is added if it applies
+ *
+ * Returns: false if the device must not act on the write but record it.
+ */
+bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val);
+
+/**
+ * virtio_restricted_dma_load: check the state that a migration stream brought
+ *
+ * Returns: 0, or -EINVAL after an error report.
+ */
+int virtio_restricted_dma_load(VirtIODevice *vdev);
+
+/**
+ * virtio_restricted_dma_reg: read a 32-bit field of the common configuration
+ * @addr: one of VIRTIO_PCI_COMMON_RESTRICTED_DMA_*
+ *
+ * Returns: the field, or 0 where the feature is not offered.
+ */
+uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr);
+
+/**
+ * virtio_dma_negotiated: may the device access memory at all?
+ *
+ * False for a restricted device until its driver accepted the restriction.
+ */
+static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
+{
+    return !virtio_dma_is_restricted(vdev) ||
+           vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/* The slow path of virtio_dma_check() */
+bool virtio_restricted_dma_check(VirtIODevice *vdev, hwaddr addr, uint64_t len,
+                                 RestrictedDMAAccess what);
+
+/**
+ * virtio_dma_check: may the device access an address that its driver gave?
+ * @vdev: the device
+ * @addr: guest-physical address
+ * @len: bytes, more than 0
+ * @what: what the driver said is there
+ *
+ * Every address of the driver passes through here before it is used.  For an
+ * address outside the pool the device is marked broken, with NEEDS_RESET, and
+ * the violation is counted and reported.
+ *
+ * Context: any thread.
+ *
+ * Returns: true if the device may go on.
+ */
+static inline bool virtio_dma_check(VirtIODevice *vdev, hwaddr addr,
+                                    uint64_t len, RestrictedDMAAccess what)
+{
+    return likely(!virtio_dma_is_restricted(vdev)) ||
+           virtio_restricted_dma_check(vdev, addr, len, what);
+}
+
+#endif
