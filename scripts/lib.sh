@@ -12,13 +12,31 @@ die() {
 	exit 1
 }
 
-# logged NAME COMMAND...: runs quietly; on failure shows the end of its log
+# logged NAME COMMAND...: keeps all output in build/logs/NAME.log and shows now
+# and then how far it is; on failure shows the end of the log and names it
 logged() {
-	local log="$RDP_BUILD/logs/$1.log"
+	local log="$RDP_BUILD/logs/$1.log" line shown=$SECONDS
 	shift
 	mkdir -p "${log%/*}"
-	"$@" >"$log" 2>&1 </dev/null || {
-		tail -n 15 "$log" >&2
-		die "'$1' failed, all of its output is in ${log#"$RDP_TOP/"}"
-	}
+	if "$@" 2>&1 </dev/null | while IFS= read -r line; do
+		printf '%s\n' "$line"
+		if [[ -t 2 ]]; then
+			printf '\r\033[K%s' "${line:0:78}" >&2
+		elif ((SECONDS - shown >= 20)); then
+			shown=$SECONDS
+			printf '  %s\n' "${line:0:76}" >&2
+		fi
+	done >"$log"; then
+		[[ ! -t 2 ]] || printf '\r\033[K' >&2
+		return
+	fi
+	[[ ! -t 2 ]] || printf '\r\033[K' >&2
+	tail -n 15 "$log" >&2
+	die "failed; all of its output is in ${log#"$PWD/"}"
+}
+
+# use_ccache: lets compilers share results between all clones of this project
+use_ccache() {
+	export CCACHE_DIR="$RDP_CACHE/ccache" CCACHE_BASEDIR="$RDP_BUILD"
+	export CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G
 }

@@ -271,7 +271,8 @@ class Series(unittest.TestCase):
         self.git("reset", "-q", "--soft", "base")
         self.git("commit", "-q", "-s", "-m", "mem: all of it")
         self.series("refresh", "qemu")
-        self.assertIn("1 patches, 0 with errors", self.series("check", "qemu"))
+        self.assertEqual(self.series("check", "qemu"),
+                         "ok 1 0001-mem-all-of-it.patch\n1..1\n")
         self.assertFalse(os.path.exists(self.path("build/check-qemu")))
 
     def check_fails(self):
@@ -286,7 +287,7 @@ class Series(unittest.TestCase):
     def test_check_style(self):
         self.checkpatch(1)
         self.commit("mem: good", **{"old.c": "1\n"})
-        self.assertIn("1 with errors", self.check_fails())
+        self.assertIn("not ok 1 ", self.check_fails())
 
     def test_check_form(self):
         self.checkpatch(0)
@@ -297,7 +298,7 @@ class Series(unittest.TestCase):
         self.assertIn("no 'subsystem: '", text)
         self.assertIn("Signed-off-by of the author %s <%s>" % (NAME, MAIL),
                       text)
-        self.assertIn("2 with errors", text)
+        self.assertEqual(text.count("not ok "), 2)
 
 
 if __name__ == "__main__":
