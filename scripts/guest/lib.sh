@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Shared by the scripts in this folder: where things are, and how to complain.
+# Shared by the scripts in this folder.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export RDP_TOP="${RDP_TOP:-${here%/scripts/guest}}"
-export RDP_BUILD="${RDP_BUILD:-$RDP_TOP/build}"
-export RDP_CACHE="${RDP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restricted-dma}"
+# shellcheck source=scripts/lib.sh
+. "$here/../lib.sh"
 out="$RDP_BUILD/guest"
 mkdir -p "$out"
-
-die() {
-	echo "${0##*/}: $*" >&2
-	exit 1
-}
 
 need() {
 	local program=$1 package=$2

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A booted guest that runs commands for us.
+
+The commands go over the second serial port and not over a virtio device, so
+that they work where the devices under test do not.  scripts/guest/init is the
+other end.
+"""
+
+import time
+from pathlib import Path
+from typing import Dict, Iterable, List, Tuple
+
+from . import places
+from .failure import Failure
+from .lines import Closed, Lines, Overdue
+from .machine import Machine
+from .process import Process
+
+BOOT_SECONDS = 240
+COMMAND_SECONDS = 600
+PREFIX = "RDP "
+
+
+class Guest(Process):
+    """A machine whose guest has booted and waits for commands.
+
+    Logs: NAME.qemu.log is what QEMU said, NAME.console.log the guest's
+    console.
+    """
+
+    def __init__(self, machine: Machine, name: str,
+                 chardevs: Iterable[str] = (), logs: Path = places.LOGS,
+                 boot_seconds: float = BOOT_SECONDS):
+        self.console = logs / f"{name}.console.log"
+        machine.add("-chardev", f"file,id=console,path={self.console}",
+                    "-serial", "chardev:console", "-serial", "chardev:control")
+        super().__init__(machine, logs / f"{name}.qemu.log",
+                         ["control", *chardevs])
+        self._control = Lines(self.socket("control"))
+        try:
+            self.release = self._ready(boot_seconds)
+        except Failure:
+            self.stop()
+            raise
+
+    def try_run(self, command: str,
+                seconds: float = COMMAND_SECONDS) -> Tuple[int, List[str]]:
+        """Runs a shell command: its exit status and its lines of output."""
+        self._send(command)
+        end = time.monotonic() + seconds
+        output: List[str] = []
+        while True:
+            kind, _, rest = self._next(command, end).partition(" ")
+            if kind == "out":
+                output.append(rest)
+            elif kind == "exit":
+                return int(rest), output
+
+    def run(self, command: str) -> List[str]:
+        """Runs a shell command that has to succeed."""
+        status, output = self.try_run(command)
+        if status:
+            raise self._failure(f"'{command}' failed with status {status}")
+        return output
+
+    def values(self, command: str) -> Dict[str, str]:
+        """Runs a command that has to succeed and prints KEY=VALUE lines."""
+        lines = self.run(command)
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def power_off(self) -> None:
+        self._send("poweroff -f")
+        self.wait()
+
+    def _send(self, command: str) -> None:
+        try:
+            self._control.send(command)
+        except Closed:
+            raise self._failure(f"the guest ended before '{command}'") from None
+
+    def _ready(self, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        while True:
+            kind, _, rest = self._next("boot", end).partition(" ")
+            if kind == "ready":
+                return rest
+
+    def _next(self, doing: str, end: float) -> str:
+        """The next line that is ours; a port may carry noise before it."""
+        while True:
+            try:
+                line = self._control.receive(end - time.monotonic())
+            except Closed:
+                raise self._failure(f"the guest ended in '{doing}'") from None
+            except Overdue:
+                raise self._failure(f"no answer in time to '{doing}'") from None
+            if line.startswith(PREFIX):
+                return line[len(PREFIX):]
+
+    def _failure(self, what: str) -> Failure:
+        text = self.console.read_text(errors="replace")
+        panics = [line.strip() for line in text.splitlines()
+                  if "Kernel panic" in line]
+        reason = f": {panics[0]}" if panics else ""
+        return Failure(f"{what}{reason} (see {places.shown(self.console)})")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where the build puts what a guest needs."""
+
+import os
+from pathlib import Path
+
+from .failure import Failure
+
+TOP = Path(os.environ.get("RDP_TOP") or Path(__file__).resolve().parents[2])
+BUILD = Path(os.environ.get("RDP_BUILD") or TOP / "build")
+LOGS = BUILD / "logs"
+GUEST = BUILD / "guest"
+
+QEMU = BUILD / "qemu-build" / "qemu-system-x86_64"
+KERNEL = BUILD / "linux-build" / "arch" / "x86" / "boot" / "bzImage"
+INITRAMFS = GUEST / "initramfs.cpio.gz"
+STOCK_KERNEL = GUEST / "stock" / "vmlinuz"
+STOCK_INITRAMFS = GUEST / "stock" / "initramfs.cpio.gz"
+DISK = GUEST / "disk.img"
+DISK_INFO = GUEST / "disk.info"
+PATTERN = GUEST / "pattern"
+
+
+def require(*paths: Path) -> None:
+    """Fails with the command that makes what is missing."""
+    for path in paths:
+        if not path.exists():
+            raise Failure(f"{shown(path)} is missing: run ./run build")
+
+
+def shown(path: Path) -> str:
+    """The path as a person in the top folder would type it."""
+    try:
+        return str(path.relative_to(TOP))
+    except ValueError:
+        return str(path)

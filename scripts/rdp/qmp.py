@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU's machine protocol, as much of it as the demo and the tests use."""
+
+import json
+import socket
+import time
+
+from .failure import Failure
+from .lines import Closed, Lines, Overdue
+
+REPLY_SECONDS = 60
+
+
+class Qmp:
+    def __init__(self, sock: socket.socket):
+        self._lines = Lines(sock)
+        self._events: list = []
+        self._message(REPLY_SECONDS)    # the greeting
+        self.command("qmp_capabilities")
+
+    def command(self, name: str, **arguments):
+        """Runs a command and returns what it returns."""
+        request = {"execute": name}
+        if arguments:
+            request["arguments"] = arguments
+        self._lines.send(json.dumps(request))
+        while True:
+            message = self._message(REPLY_SECONDS)
+            if "event" in message:
+                self._events.append(message)
+            elif "error" in message:
+                raise Failure(f"QEMU refused {name}: "
+                              f"{message['error']['desc']}")
+            else:
+                return message["return"]
+
+    def event(self, name: str, seconds: float = REPLY_SECONDS) -> dict:
+        """Waits for the next event of that name and returns its data."""
+        end = time.monotonic() + seconds
+        while True:
+            for message in self._events:
+                if message["event"] == name:
+                    self._events.remove(message)
+                    return message.get("data", {})
+            self._events.append(self._message(end - time.monotonic()))
+
+    def _message(self, seconds: float) -> dict:
+        try:
+            return json.loads(self._lines.receive(seconds))
+        except Closed:
+            raise Failure("QEMU closed its QMP connection") from None
+        except Overdue:
+            raise Failure("QEMU did not answer in time on QMP") from None
+
+    def close(self) -> None:
+        self._lines.close()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest with restricted devices does, and what it finds.
+
+Each function is one act that the demo shows and that the tests repeat under
+other conditions.  They fail with one line, and return how much they moved.
+"""
+
+import hashlib
+import os
+from typing import Dict
+
+from . import disk, places
+from .failure import expect
+from .guest import Guest
+from .machine import Machine
+from .process import Process
+from .webserver import WebServer
+
+MIB = 1 << 20
+SEED = 2026
+WRITE_BYTES = 256 * MIB
+DOWNLOAD_BYTES = 64 * MIB
+RANDOM_BYTES = 4096
+PORT_BYTES = 64 * 1024
+
+RESTRICTED_DMA_BIT = 45
+
+
+def full_machine(accel: str, image, **options) -> Machine:
+    """Our kernel with all four kinds of device, the disk from a copy."""
+    places.require(places.QEMU, places.KERNEL, places.INITRAMFS, places.DISK,
+                   places.PATTERN)
+    machine = Machine(accel, **options)
+    machine.kernel(places.KERNEL, places.INITRAMFS)
+    return machine.disk(image).network().random().port("port")
+
+
+def check_bound(guest: Guest, devices: int) -> None:
+    """The guest's drivers accepted the feature on each of its devices."""
+    bits = guest.run("cat /sys/bus/virtio/devices/*/features")
+    expect(len(bits) == devices,
+           f"the guest has {len(bits)} virtio devices and not {devices}")
+    refused = sum(word[RESTRICTED_DMA_BIT] != "1" for word in bits)
+    expect(refused == 0,
+           f"{refused} of {devices} drivers run without RESTRICTED_DMA")
+
+
+def verify_files(guest: Guest) -> Dict[str, int]:
+    """Every file of the disk has the SHA-256 of the manifest."""
+    wanted = disk.info()
+    guest.run("mount -t ext4 /dev/vda /mnt")
+    files = int(guest.values("verify-files")["files"])
+    expect(files == wanted["files"],
+           f"the guest verified {files} files and not {wanted['files']}")
+    return wanted
+
+
+def write_pattern(guest: Guest, size: int = WRITE_BYTES) -> int:
+    """Writes to the mounted file system, syncs and unmounts."""
+    guest.run(f"write-pattern {SEED} {size}")
+    guest.run("umount /mnt")
+    return size
+
+
+def download(guest: Guest, size: int = DOWNLOAD_BYTES) -> int:
+    """Downloads a page from this host; it arrives as it was sent."""
+    page = disk.pattern(SEED + 1, size)
+    with WebServer(page) as server:
+        found = guest.values(f"download {server.url}")["sha256"]
+    expect(found == hashlib.sha256(page).hexdigest(),
+           "the download has another SHA-256 in the guest than on the host")
+    return size
+
+
+def read_random(guest: Guest, size: int = RANDOM_BYTES) -> int:
+    """Random numbers come from the virtio device, and are no constant."""
+    found = guest.values(f"read-rng {size}")
+    expect(found["source"].startswith("virtio_rng"),
+           f"/dev/hwrng reads from {found['source']} and not from virtio")
+    expect(int(found["bytes"]) == size,
+           f"/dev/hwrng gave {found['bytes']} bytes and not {size}")
+    expect(int(found["gzipped"]) >= size,
+           "what /dev/hwrng gave is no noise: it can be compressed")
+    return size
+
+
+def talk(guest: Guest, size: int = PORT_BYTES) -> int:
+    """Sends bytes to the virtio console port; the same bytes come back."""
+    message = os.urandom(size)
+    port = guest.socket("port")
+    port.settimeout(None)
+    port.sendall(message)
+    guest.run(f"answer-port {size}")
+    answer = b""
+    while len(answer) < size:
+        data = port.recv(size)
+        expect(bool(data), "QEMU closed the console port")
+        answer += data
+    expect(answer == message,
+           "the console port brought back other bytes than it was sent")
+    return 2 * size
+
+
+def pool_of(qemu: Process) -> dict:
+    """What QEMU says of its only pool."""
+    pool, = qemu.qmp.command("query-restricted-dma-pools")
+    return pool
+
+
+def check_pool(guest: Guest, devices: int) -> int:
+    """Guest and host agree on a pool that was used, and not misused.
+
+    Returns the most bytes that the guest ever held in it.
+    """
+    host = pool_of(guest)
+    inside = guest.values("pool-stats")
+    expect(inside.get("pool") == f"restricted-dma-pool@{host['base']:x}",
+           f"the guest's pool is {inside.get('pool', 'missing')}, the host's "
+           f"is at {host['base']:#x}")
+    expect(len(host["devices"]) == devices,
+           f"QEMU has {len(host['devices'])} devices on the pool and not "
+           f"{devices}")
+    expect(host["violations"] == 0,
+           f"QEMU counts {host['violations']} accesses outside the pool")
+    slot = host["size"] // int(inside["io_tlb_nslabs"])
+    most = int(inside["io_tlb_used_hiwater"]) * slot
+    expect(most > 0, "the guest's devices never used the pool")
+    return most
