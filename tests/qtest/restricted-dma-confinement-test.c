@@ -520,6 +520,37 @@ static void test_ring_moves_out(const void *data)
     stop(&dev);
 }
 
+/* A ring that fits, until the driver makes it longer */
+static void test_ring_grows(const void *data)
+{
+    const Form *form = data;
+    const uint16_t new_size = 8 * RDP_RING_SIZE;
+    RdpAccess bad = { .what = "descriptor-table" };
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start(form, &dev);
+    g_assert_true(rdp_negotiate(&dev, form_features(form)));
+    rdp_ring_init(&ring, &dev, 0, form->packed);
+    ring.desc = guest->base + RDP_POOL_SIZE - rdp_ring_desc_size(&ring);
+    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+    rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
+    rdp_ring_baseline(&ring);
+    rdp_ring_enable(&ring);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+
+    bad.addr = ring.desc;
+    bad.len = new_size * sizeof(struct vring_desc);
+    rdp_ring_set_size(&ring, new_size);
+    rdp_driver_ok(&dev);
+    rdp_ring_kick(&ring);
+    rdp_assert_refused(&ring, &bad, false);
+    assert_request_not_served(guest);
+    stop(&dev);
+}
+
 static char *form_path(const Form *form, const char *test)
 {
     return g_strdup_printf("/restricted-dma/confinement/%s/%s/%s%s/%s",
@@ -556,6 +587,7 @@ static void add_form(const char *machine, bool packed, bool indirect,
     add_form_test(&form, "canary", test_canary);
     add_form_test(&form, "stays-broken", test_stays_broken);
     add_form_test(&form, "ring-moves-out", test_ring_moves_out);
+    add_form_test(&form, "ring-grows", test_ring_grows);
 }
 
 int main(int argc, char **argv)

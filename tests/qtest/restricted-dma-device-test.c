@@ -612,6 +612,45 @@ static void test_blk_two_iothreads(void)
     stop(&dev);
 }
 
+/* Interrupts */
+
+#define MSIX_DATA   0x4d534958
+
+/* Messages are not addresses in a queue: they go where they always go */
+static void test_msix(void)
+{
+    RdpGuest *guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+                                "-device virtio-rng-pci,rng=rng0,"
+                                DEV_OPTIONS);
+    const uint64_t message = 2 * MiB;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf = { BUF(guest, 0), 64, true };
+
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    qpci_msix_enable(dev.pci);
+    qpci_io_writeq(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
+                   PCI_MSIX_ENTRY_LOWER_ADDR, message);
+    qpci_io_writel(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
+                   PCI_MSIX_ENTRY_DATA, MSIX_DATA);
+    qpci_io_writel(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
+                   PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_ring_init(&ring, &dev, 0, false);
+    rdp_ring_set_vector(&ring, 0);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+    rdp_snapshot(guest);
+    add_and_kick(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    rdp_settle(guest->qts);
+    stl_le_p(guest->ram.before + message, MSIX_DATA);
+    rdp_assert_untouched(guest);
+    qpci_msix_disable(dev.pci);
+    stop(&dev);
+}
+
 /* Events */
 
 #define SECOND_SLOT 5
@@ -721,6 +760,7 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/blk/iothread", test_blk_iothread);
     qtest_add_func("/restricted-dma/device/blk/two-iothreads",
                    test_blk_two_iothreads);
+    qtest_add_func("/restricted-dma/device/msix", test_msix);
     qtest_add_func("/restricted-dma/device/event-rate", test_event_rate);
     qtest_add_func("/restricted-dma/device/other-device-goes-on",
                    test_other_device_goes_on);

@@ -326,6 +326,28 @@ static void test_system_reset(const void *data)
     stop(&drv);
 }
 
+/* A device cannot know at its creation that an IOMMU is yet to come */
+static void test_iommu_later(void)
+{
+    RdpGuest *guest = rdp_start("q35", "-device virtio-blk-pci,id=dev0,"
+                                "addr=%d,drive=disk0,"
+                                "restricted-dma-pool=poola "
+                                "-device intel-iommu", SLOT);
+    Driver drv;
+
+    rdp_device_init(&drv.dev, guest, SLOT, "dev0");
+    g_assert_false(rdp_negotiate(&drv.dev, RDP_FEATURES));
+
+    prepare(&drv);
+    add_request(&drv);
+    rdp_accept(&drv.dev, RDP_FEATURES);
+    rdp_set_status(&drv.dev, A | D | F | OK);
+    rdp_ring_enable(&drv.ring);
+    rdp_ring_kick(&drv.ring);
+    assert_outcome(&drv, BROKEN);
+    stop(&drv);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const notify[] = { "ioeventfd=on", "ioeventfd=off" };
@@ -344,6 +366,10 @@ int main(int argc, char **argv)
     }
     qtest_add_data_func("/restricted-dma/negotiation/system-reset", notify[0],
                         test_system_reset);
+    if (qtest_has_device("intel-iommu")) {
+        qtest_add_func("/restricted-dma/negotiation/iommu-later",
+                       test_iommu_later);
+    }
 
     return g_test_run();
 }

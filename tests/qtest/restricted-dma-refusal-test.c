@@ -249,8 +249,9 @@ static void test_runtime_object(void)
 {
     QTestState *qts = qtest_init("-machine q35 -nodefaults " POOL
                                  "-device virtio-net-pci,id=dev0," WITH
+                                 "-object memory-backend-ram,id=mem0,size=2M "
                                  "-object restricted-dma-pool,id=unused,"
-                                 "size=2M");
+                                 "size=2M,memdev=mem0");
 
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-add', 'arguments':"
                                 " {'qom-type': 'restricted-dma-pool',"
@@ -258,6 +259,8 @@ static void test_runtime_object(void)
                  "running");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-del',"
                                 " 'arguments': {'id': 'pool0'}}"), "pool0");
+    assert_error(qts, qtest_qmp(qts, "{'execute': 'object-del',"
+                                " 'arguments': {'id': 'mem0'}}"), "mem0");
     /* In the memory map, so in use as well */
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-del',"
                                 " 'arguments': {'id': 'unused'}}"), "unused");

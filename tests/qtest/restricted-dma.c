@@ -387,12 +387,23 @@ void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed)
     fill(dev->guest, base, 0, QUEUE_BYTES);
 }
 
+void rdp_ring_set_size(RdpRing *ring, uint16_t size)
+{
+    common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
+    common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SIZE, size);
+}
+
+void rdp_ring_set_vector(RdpRing *ring, uint16_t vector)
+{
+    common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
+    common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_MSIX, vector);
+}
+
 void rdp_ring_enable(RdpRing *ring)
 {
     RdpDevice *dev = ring->dev;
 
-    common_writew(dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
-    common_writew(dev, VIRTIO_PCI_COMMON_Q_SIZE, RDP_RING_SIZE);
+    rdp_ring_set_size(ring, RDP_RING_SIZE);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_DESCLO, ring->desc);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_AVAILLO, ring->avail);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_USEDLO, ring->used);

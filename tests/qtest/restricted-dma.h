@@ -160,13 +160,17 @@ void rdp_wait_needs_reset(RdpDevice *dev);
 void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
 /* Tell the device the addresses and enable the queue */
 void rdp_ring_enable(RdpRing *ring);
+/* Tell the device another size than the one that it is enabled with */
+void rdp_ring_set_size(RdpRing *ring, uint16_t size);
+/* Let the ring interrupt through an MSI-X vector */
+void rdp_ring_set_vector(RdpRing *ring, uint16_t vector);
 /* Take the ring away from a device that runs; needs VIRTIO_F_RING_RESET */
 void rdp_ring_reset(RdpRing *ring);
 /* Bytes that the device may access in each part of the ring */
 uint64_t rdp_ring_desc_size(const RdpRing *ring);
 uint64_t rdp_ring_avail_size(const RdpRing *ring, uint64_t features);
 uint64_t rdp_ring_used_size(const RdpRing *ring, uint64_t features);
-/* Make a chain available, through an indirect table at @table if there is one */
+/* Make a chain available, through an indirect table at @table if any */
 #define RDP_NO_TABLE            UINT64_MAX
 void rdp_ring_add(RdpRing *ring, const RdpBuf *bufs, unsigned n,
                   uint64_t table);
