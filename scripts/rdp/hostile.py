@@ -87,9 +87,9 @@ class HostileDriver:
                               f"status {self.status():#x}")
 
 
-def attack(disk: Path, logs: Path = places.LOGS) -> None:
+def attack(disk: Path, logs: Path = places.LOGS, kind: str = "q35") -> None:
     """Fails unless the device and QEMU answer the attack as they must."""
-    machine = Machine("qtest", memory="128M")
+    machine = Machine("qtest", kind, memory="128M")
     machine.disk(disk, writable=False)
     machine.add("-qtest", "chardev:qtest")
     with Process(machine, logs / "hostile.qemu.log", ["qtest"]) as qemu:

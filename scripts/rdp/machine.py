@@ -54,6 +54,12 @@ class Machine:
         return self.add("-kernel", str(kernel), "-initrd", str(initramfs),
                         "-append", f"console=ttyS0 panic=-1 {append}".strip())
 
+    def share_memory(self, size: str) -> "Machine":
+        """Backs all RAM, of the size given to the machine, by one file."""
+        return self.add("-object", "memory-backend-memfd,id=ram,share=on,"
+                                   f"size={size}",
+                        "-machine", "memory-backend=ram")
+
     def image(self, ident: str, path: Path, writable: bool) -> "Machine":
         """Adds a disk image; one that is not writable is left as it is."""
         keep = "" if writable else ",snapshot=on"

@@ -7,6 +7,7 @@ other conditions.  They fail with one line, and return how much they moved.
 
 import hashlib
 import os
+from pathlib import Path
 from typing import Dict
 
 from . import disk, places
@@ -24,25 +25,30 @@ RANDOM_BYTES = 4096
 PORT_BYTES = 64 * 1024
 
 RESTRICTED_DMA_BIT = 45
+DEVICES = 4
 
 
-def full_machine(accel: str, image, **options) -> Machine:
-    """Our kernel with all four kinds of device, the disk from a copy."""
+def full_machine(accel: str, image: Path, writable: bool = True,
+                 append: str = "", **options) -> Machine:
+    """Our kernel on a machine with all four kinds of device.
+
+    Wants a chardev 'port'; options are those of Machine.
+    """
     places.require(places.QEMU, places.KERNEL, places.INITRAMFS, places.DISK,
                    places.PATTERN)
     machine = Machine(accel, **options)
-    machine.kernel(places.KERNEL, places.INITRAMFS)
-    return machine.disk(image).network().random().port("port")
+    machine.kernel(places.KERNEL, places.INITRAMFS, append)
+    return machine.disk(image, writable).network().random().port("port")
 
 
-def check_bound(guest: Guest, devices: int) -> None:
+def check_bound(guest: Guest) -> None:
     """The guest's drivers accepted the feature on each of its devices."""
     bits = guest.run("cat /sys/bus/virtio/devices/*/features")
-    expect(len(bits) == devices,
-           f"the guest has {len(bits)} virtio devices and not {devices}")
+    expect(len(bits) == DEVICES,
+           f"the guest has {len(bits)} virtio devices and not {DEVICES}")
     refused = sum(word[RESTRICTED_DMA_BIT] != "1" for word in bits)
     expect(refused == 0,
-           f"{refused} of {devices} drivers run without RESTRICTED_DMA")
+           f"{refused} of {DEVICES} drivers run without RESTRICTED_DMA")
 
 
 def verify_files(guest: Guest) -> Dict[str, int]:
@@ -107,7 +113,7 @@ def pool_of(qemu: Process) -> dict:
     return pool
 
 
-def check_pool(guest: Guest, devices: int) -> int:
+def check_pool(guest: Guest) -> int:
     """Guest and host agree on a pool that was used, and not misused.
 
     Returns the most bytes that the guest ever held in it.
@@ -117,9 +123,9 @@ def check_pool(guest: Guest, devices: int) -> int:
     expect(inside.get("pool") == f"restricted-dma-pool@{host['base']:x}",
            f"the guest's pool is {inside.get('pool', 'missing')}, the host's "
            f"is at {host['base']:#x}")
-    expect(len(host["devices"]) == devices,
+    expect(len(host["devices"]) == DEVICES,
            f"QEMU has {len(host['devices'])} devices on the pool and not "
-           f"{devices}")
+           f"{DEVICES}")
     expect(host["violations"] == 0,
            f"QEMU counts {host['violations']} accesses outside the pool")
     slot = host["size"] // int(inside["io_tlb_nslabs"])
