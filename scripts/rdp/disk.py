@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The disk image on the host's side: copies for guests, and what they wrote."""
+"""The disk image on the host: copies for guests, and what they wrote."""
 
 import os
 import subprocess

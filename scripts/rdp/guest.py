@@ -6,6 +6,7 @@ that they work where the devices under test do not.  scripts/guest/init is the
 other end.
 """
 
+import re
 import time
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
@@ -19,6 +20,8 @@ from .process import Process
 BOOT_SECONDS = 240
 COMMAND_SECONDS = 600
 PREFIX = "RDP "
+# A full pool is none: then requests wait, and the kernel may say so.
+COMPLAINT = re.compile("WARNING:|BUG:|Oops|Call Trace|I/O error")
 
 
 class Guest(Process):
@@ -69,14 +72,19 @@ class Guest(Process):
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def power_off(self) -> None:
+        """Ends the guest; its kernel must not have complained until then."""
         self._send("poweroff -f")
         self.wait()
+        for line in self._console_lines():
+            if COMPLAINT.search(line):
+                raise self._failure(f"the kernel says '{line}'")
 
     def _send(self, command: str) -> None:
         try:
             self._control.send(command)
         except Closed:
-            raise self._failure(f"the guest ended before '{command}'") from None
+            raise self._failure(
+                f"the guest ended before '{command}'") from None
 
     def _ready(self, seconds: float) -> str:
         end = time.monotonic() + seconds
@@ -91,15 +99,20 @@ class Guest(Process):
             try:
                 line = self._control.receive(end - time.monotonic())
             except Closed:
-                raise self._failure(f"the guest ended in '{doing}'") from None
+                raise self._failure(
+                    f"the guest ended in '{doing}'") from None
             except Overdue:
-                raise self._failure(f"no answer in time to '{doing}'") from None
+                raise self._failure(
+                    f"no answer in time to '{doing}'") from None
             if line.startswith(PREFIX):
                 return line[len(PREFIX):]
 
     def _failure(self, what: str) -> Failure:
-        text = self.console.read_text(errors="replace")
-        panics = [line.strip() for line in text.splitlines()
+        panics = [line for line in self._console_lines()
                   if "Kernel panic" in line]
         reason = f": {panics[0]}" if panics else ""
         return Failure(f"{what}{reason} (see {places.shown(self.console)})")
+
+    def _console_lines(self) -> List[str]:
+        text = self.console.read_text(errors="replace")
+        return [line.strip() for line in text.splitlines()]

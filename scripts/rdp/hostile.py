@@ -15,6 +15,7 @@ from .failure import Failure, expect
 from .machine import Machine
 from .process import Process
 from .qtest import Qtest
+from .scenes import pool_of
 
 BLOCK_DEVICE = 2
 PCI_WINDOW = 0xe0000000
@@ -87,12 +88,13 @@ class HostileDriver:
                               f"status {self.status():#x}")
 
 
-def attack(disk: Path, logs: Path = places.LOGS, kind: str = "q35") -> None:
+def attack(disk: Path, name: str, logs: Path = places.LOGS,
+           kind: str = "q35") -> None:
     """Fails unless the device and QEMU answer the attack as they must."""
     machine = Machine("qtest", kind, memory="128M")
     machine.disk(disk, writable=False)
     machine.add("-qtest", "chardev:qtest")
-    with Process(machine, logs / "hostile.qemu.log", ["qtest"]) as qemu:
+    with Process(machine, logs / f"{name}.qemu.log", ["qtest"]) as qemu:
         qtest = Qtest(qemu.socket("qtest"))
         driver = HostileDriver(qtest)
         _check_pool(driver, qemu)
@@ -103,7 +105,7 @@ def attack(disk: Path, logs: Path = places.LOGS, kind: str = "q35") -> None:
 
 
 def _check_pool(driver: HostileDriver, qemu: Process) -> None:
-    pool, = qemu.qmp.command("query-restricted-dma-pools")
+    pool = pool_of(qemu)
     expect((driver.pool, driver.pool_size) == (pool["base"], pool["size"]),
            "the device's registers name another pool than QMP")
 
@@ -142,6 +144,6 @@ def _check_report(driver: HostileDriver, qemu: Process) -> None:
     for key, value in wanted.items():
         expect(event.get(key) == value, f"the QMP event says {key}="
                f"{event.get(key)} and not {value}")
-    pool, = qemu.qmp.command("query-restricted-dma-pools")
+    pool = pool_of(qemu)
     expect(pool["violations"] == 1,
            f"QMP counts {pool['violations']} violations and not 1")

@@ -4,8 +4,10 @@
 import os
 from pathlib import Path
 
-from .failure import Failure
+from .failure import Failure, expect
 from .process import Process
+
+CHUNK = 1 << 20
 
 
 def backing(qemu: Process, size: int) -> Path:
@@ -23,3 +25,28 @@ def backing(qemu: Process, size: int) -> Path:
 def resident(qemu: Process, size: int) -> int:
     """Bytes of that memory file which take up host memory."""
     return backing(qemu, size).stat().st_blocks * 512
+
+
+class Canary:
+    """A range of a memory file that is filled, and must stay as it is.
+
+    No byte of the filling is zero, and no two neighbours are alike.
+    """
+
+    def __init__(self, file: Path, start: int, end: int):
+        self._file = file
+        self._offsets = range(start, end, CHUNK)
+        self._filling = bytes(range(1, 129)) * (CHUNK // 128)
+
+    def fill(self) -> None:
+        with self._file.open("r+b", buffering=0) as file:
+            for offset in self._offsets:
+                file.seek(offset)
+                file.write(self._filling)
+
+    def check(self) -> None:
+        with self._file.open("rb", buffering=0) as file:
+            for offset in self._offsets:
+                file.seek(offset)
+                expect(file.read(CHUNK) == self._filling,
+                       f"memory changed within the MiB at {offset:#x}")

@@ -14,7 +14,7 @@ class Row(NamedTuple):
     check: str
     amount: str
     seconds: float
-    failure: str
+    passed: bool
 
 
 class Check:
@@ -27,39 +27,36 @@ class Check:
 class Report:
     def __init__(self):
         self._rows: List[Row] = []
+        self.failures = 0
 
     @contextmanager
     def check(self, what: str, amount: str = ""):
-        """Runs its block as one check; a Failure ends the part it is in."""
+        """Runs its block as one check of the part around it."""
         print(f"  {what} ... ", end="", flush=True)
-        check, start, failure = Check(amount), time.monotonic(), ""
+        check, start, passed = Check(amount), time.monotonic(), False
         try:
             yield check
-        except Failure as error:
-            failure = str(error)
-            raise
+            passed = True
         finally:
             seconds = time.monotonic() - start
-            self._rows.append(Row(what, check.amount, seconds, failure))
-            print("FAILED" if failure else f"{seconds:.1f} s", flush=True)
+            self._rows.append(Row(what, check.amount, seconds, passed))
+            print(f"{seconds:.1f} s" if passed else "FAILED", flush=True)
 
     @contextmanager
     def part(self, title: str):
-        """A group of checks; the first that fails ends the group only."""
+        """A group of checks, which ends with the first that fails."""
         print(title)
         try:
             yield
-        except Failure as error:
-            print(f"  {error}")
-
-    def failures(self) -> int:
-        return sum(1 for row in self._rows if row.failure)
+        except Failure as failure:
+            self.failures += 1
+            print(f"  {failure}")
 
     def table(self) -> str:
         rule = "-" * 78
         lines = [rule, f"{'checked':{WIDTH}} {'amount':>14} "
                        f"{'seconds':>7} {'result':>7}", rule]
         lines += [f"{row.check:{WIDTH}} {row.amount:>14} "
-                  f"{row.seconds:7.1f} {'FAILED' if row.failure else 'ok':>7}"
+                  f"{row.seconds:7.1f} {'ok' if row.passed else 'FAILED':>7}"
                   for row in self._rows]
         return "\n".join([*lines, rule])

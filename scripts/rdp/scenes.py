@@ -109,8 +109,9 @@ def talk(guest: Guest, size: int = PORT_BYTES) -> int:
 
 def pool_of(qemu: Process) -> dict:
     """What QEMU says of its only pool."""
-    pool, = qemu.qmp.command("query-restricted-dma-pools")
-    return pool
+    pools = qemu.qmp.command("query-restricted-dma-pools")
+    expect(len(pools) == 1, f"QEMU has {len(pools)} pools and not one")
+    return pools[0]
 
 
 def check_pool(guest: Guest) -> int:

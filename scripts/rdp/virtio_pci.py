@@ -52,7 +52,8 @@ class VirtioPci:
         for slot in range(32):
             if self._qtest.config_read(slot, 0) == wanted:
                 return slot
-        raise Failure(f"no modern virtio device of type {device_type} on bus 0")
+        raise Failure(f"bus 0 has no modern virtio device of type "
+                      f"{device_type}")
 
     def _read_capabilities(self) -> None:
         offset = self._qtest.config_read(self._slot, CAPABILITIES) & 0xfc

@@ -19,11 +19,11 @@ class Refusal(GuestTest):
 
     @fail_on(Failure)
     def test_hostile_driver_q35(self):
-        hostile.attack(places.DISK, self.logs, "q35")
+        hostile.attack(places.DISK, "hostile", self.logs, "q35")
 
     @fail_on(Failure)
     def test_hostile_driver_pc(self):
-        hostile.attack(places.DISK, self.logs, "pc")
+        hostile.attack(places.DISK, "hostile", self.logs, "pc")
 
     def stock(self, kind):
         with stock.boot(self.accel, places.DISK, "stock", self.logs,
