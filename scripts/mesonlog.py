@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reads the single cases out of meson's testlog.json.
+
+Meson itself forgets the cases of a test that also ends badly.
+"""
+import json
+import re
+
+PASSED, FAILED, SKIPPED = range(3)
+GOOD = {"OK", "EXPECTEDFAIL"}
+CASE = re.compile(r"^(not )?ok\b *\d* *-? *([^#\n]*?) *(# *SKIP\b.*)?$",
+                  re.M | re.I)
+PLAN = re.compile(r"^1\.\.\d+", re.M)
+
+
+def cases(path):
+    """Gives (test, case, outcome) of each case, in order.
+
+    A test that does not report cases, or that ended badly without a failed
+    case, counts as a case without a name."""
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            name = test["name"].split(" / ")[-1]
+            output = test.get("stdout") or ""
+            outcomes = set()
+            if PLAN.search(output):
+                for bad, case, skip in CASE.findall(output):
+                    outcome = FAILED if bad else SKIPPED if skip else PASSED
+                    outcomes.add(outcome)
+                    yield name, case, outcome
+            if test["result"] == "SKIP":
+                if not outcomes:
+                    yield name, "", SKIPPED
+            elif test["result"] not in GOOD:
+                if FAILED not in outcomes:
+                    yield name, "", FAILED
+            elif not outcomes:
+                yield name, "", PASSED

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/summary and scripts/testlog-tap on runs of meson as they happen."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                       "..", "..", "scripts")
+PROJECT = """\
+project('p', meson_version: '>=1.0')
+sh = find_program('sh')
+"""
+TAP = "test('%s', sh, args: ['-c', '%s'], protocol: 'tap', suite: 's')\n"
+PLAIN = "test('%s', sh, args: ['-c', 'exit %d'])\n"
+
+
+class Summary(unittest.TestCase):
+    def run_meson(self, *tests):
+        folder = tempfile.TemporaryDirectory(prefix="test-summary-")
+        self.addCleanup(folder.cleanup)
+        with open(os.path.join(folder.name, "meson.build"), "w",
+                  encoding="utf-8") as out:
+            out.write(PROJECT + "".join(tests))
+        build = os.path.join(folder.name, "build")
+        for command in (["setup", build, folder.name], ["test", "-C", build]):
+            subprocess.run(["meson", *command], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
+        return os.path.join(build, "meson-logs", "testlog.json")
+
+    def assert_summary(self, line, status, *tests):
+        told = subprocess.run(
+            [os.path.join(SCRIPTS, "summary"), self.run_meson(*tests)],
+            stdout=subprocess.PIPE, universal_newlines=True, check=False)
+        self.assertEqual((told.stdout, told.returncode), (line + "\n", status))
+
+    def test_all_pass(self):
+        self.assert_summary("4 passed, 0 failed", 0,
+                            TAP % ("a", 'echo "1..3\\nok\\nok\\nok"'),
+                            PLAIN % ("b", 0))
+
+    def test_failed_cases(self):
+        self.assert_summary("1 passed, 2 failed", 1,
+                            TAP % ("a", 'echo "1..2\\nok\\nnot ok"; exit 1'),
+                            PLAIN % ("b", 1))
+
+    def test_skipped(self):
+        self.assert_summary("1 passed, 0 failed, 2 skipped", 0,
+                            TAP % ("a", 'echo "1..2\\nok\\nok # SKIP"'),
+                            PLAIN % ("b", 77))
+
+    def test_bad_end_of_good_cases(self):
+        self.assert_summary("2 passed, 1 failed", 1,
+                            TAP % ("a", 'echo "1..2\\nok\\nok"; exit 1'))
+
+    def test_missing_cases(self):
+        self.assert_summary("1 passed, 1 failed", 1,
+                            TAP % ("a", 'echo "1..2\\nok"'))
+
+    def test_nothing_ran(self):
+        self.assert_summary("0 passed, 0 failed, 1 skipped", 1,
+                            PLAIN % ("a", 77))
+
+    def test_testlog_to_tap(self):
+        log = self.run_meson(
+            TAP % ("a", 'echo "1..3\\nok 1 x\\nnot ok 2 y\\nok 3 z # SKIP"'),
+            PLAIN % ("b", 0))
+        told = subprocess.run(
+            [os.path.join(SCRIPTS, "testlog-tap"), log],
+            stdout=subprocess.PIPE, universal_newlines=True, check=True)
+        self.assertEqual([line[:6] for line in told.stdout.splitlines()],
+                         ["ok 1 a", "not ok", "ok 3 a", "ok 4 b", "1..4"])
+        self.assertEqual(told.stdout.count("# SKIP"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
