@@ -497,11 +497,12 @@ static unsigned devices_of(QTestState *qts, const char *id)
 static void test_query_sorted(void)
 {
     static const char *const ids[] = { "a", "b", "pool0", "pool1" };
-    QTestState *qts = qtest_init("-machine q35 -nodefaults "
-                                 "-object restricted-dma-pool,id=b,size=2M "
-                                 "-object restricted-dma-pool,id=pool1,size=2M "
-                                 "-object restricted-dma-pool,id=a,size=2M "
-                                 "-object restricted-dma-pool,id=pool0,size=2M");
+    QTestState *qts = qtest_init(
+        "-machine q35 -nodefaults "
+        "-object restricted-dma-pool,id=b,size=2M "
+        "-object restricted-dma-pool,id=pool1,size=2M "
+        "-object restricted-dma-pool,id=a,size=2M "
+        "-object restricted-dma-pool,id=pool0,size=2M");
     QDict *response = qtest_qmp(qts,
                                 "{'execute': 'query-restricted-dma-pools'}");
     const QListEntry *entry;

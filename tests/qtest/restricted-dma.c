@@ -50,7 +50,6 @@ static void file_init(RdpFile *file, const char *dir, const char *name,
 static void file_cleanup(RdpFile *file)
 {
     munmap(file->now, file->size);
-    unlink(file->path);
     g_free(file->path);
     g_free(file->before);
 }
@@ -73,15 +72,16 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
     RdpGuest *guest = g_new0(RdpGuest, 1);
     g_autoptr(GError) err = NULL;
     g_autofree char *more = NULL;
+    g_autofree char *dir = NULL;
     va_list ap;
     QDict *pool;
 
-    guest->dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
+    dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
     g_assert_no_error(err);
-    file_init(&guest->ram, guest->dir, "ram", RDP_RAM_SIZE, 0);
-    file_init(&guest->neighbour, guest->dir, "pool", RDP_NEIGHBOUR_SIZE,
+    file_init(&guest->ram, dir, "ram", RDP_RAM_SIZE, 0);
+    file_init(&guest->neighbour, dir, "pool", RDP_NEIGHBOUR_SIZE,
               0x10000000);
-    file_init(&guest->disk, guest->dir, "disk", RDP_DISK_SIZE, 0x20000000);
+    file_init(&guest->disk, dir, "disk", RDP_DISK_SIZE, 0x20000000);
 
     va_start(ap, devices);
     more = g_strdup_vprintf(devices, ap);
@@ -92,13 +92,19 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
         "-object memory-backend-file,id=mem,share=on,size=%dM,mem-path=%s "
         "-object restricted-dma-pool,id=poolb,size=%dM,memdev=mem "
         "-object restricted-dma-pool,id=poola,size=%dM "
-        "-drive if=none,id=disk0,format=raw,file=%s %s",
+        "-drive if=none,id=disk0,format=raw,cache=unsafe,file=%s %s",
         machine, (int)(RDP_RAM_SIZE / MiB),
         (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
         guest->disk.path, more);
     guest->bus = qpci_new_pc(guest->qts, NULL);
+
+    /* QEMU has opened them; a test that fails shall leave nothing behind */
+    unlink(guest->ram.path);
+    unlink(guest->neighbour.path);
+    unlink(guest->disk.path);
+    g_rmdir(dir);
 
     pool = rdp_query(guest->qts, "poola");
     guest->base = rdp_get_uint(pool, "base");
@@ -117,8 +123,6 @@ void rdp_stop(RdpGuest *guest)
     file_cleanup(&guest->ram);
     file_cleanup(&guest->neighbour);
     file_cleanup(&guest->disk);
-    g_rmdir(guest->dir);
-    g_free(guest->dir);
     g_free(guest);
 }
 
@@ -167,10 +171,15 @@ void rdp_snapshot(RdpGuest *guest)
     file_snapshot(&guest->disk);
 }
 
-void rdp_assert_untouched(RdpGuest *guest)
+void rdp_assert_memory_untouched(RdpGuest *guest)
 {
     file_assert_untouched(&guest->ram);
     file_assert_untouched(&guest->neighbour);
+}
+
+void rdp_assert_untouched(RdpGuest *guest)
+{
+    rdp_assert_memory_untouched(guest);
     file_assert_untouched(&guest->disk);
 }
 

@@ -58,7 +58,6 @@ typedef struct RdpFile {
 typedef struct RdpGuest {
     QTestState *qts;
     QPCIBus *bus;
-    char *dir;
     RdpFile ram;
     RdpFile neighbour;          /* the memory of poolb */
     RdpFile disk;               /* -drive id=disk0 */
@@ -125,6 +124,8 @@ void rdp_poke(RdpGuest *guest, uint64_t addr, const void *buf, size_t len);
 void rdp_snapshot(RdpGuest *guest);
 /* ... and assert that every byte of them is as remembered */
 void rdp_assert_untouched(RdpGuest *guest);
+/* The same without the disk, for when the device may have written to it */
+void rdp_assert_memory_untouched(RdpGuest *guest);
 
 /* Member @key of @dict, also where a signed integer could not hold it */
 uint64_t rdp_get_uint(const QDict *dict, const char *key);
