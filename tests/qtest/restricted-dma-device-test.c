@@ -551,6 +551,33 @@ static void test_scsi_event(void)
     stop(&dev);
 }
 
+/* Who looks at a queue from outside does not act for the driver */
+static void test_debug_query(void)
+{
+    const char *desc;
+    RdpGuest *guest;
+    QDict *response;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+
+    guest = start_scsi(&dev, "");
+    buf = (RdpBuf) { BUF(guest, 0), sizeof(struct virtio_scsi_event), true };
+    setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    rdp_ring_add(&ring, &buf, 1, VICTIM);
+    response = qtest_qmp(guest->qts,
+                         "{'execute': 'x-query-virtio-queue-element',"
+                         " 'arguments': {'queue': 1, 'path':"
+                         " '/machine/peripheral/dev0/virtio-backend'}}");
+    g_assert_true(qdict_haskey(response, "error"));
+    desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
+    g_assert_nonnull(strstr(desc, "restricted-dma-pool"));
+    qobject_unref(response);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
+    stop(&dev);
+}
+
 /* virtio-blk, with its queues in other threads */
 
 static void test_blk_iothread(void)
@@ -757,6 +784,8 @@ int main(int argc, char **argv)
                         "iothread=io0,", test_scsi_requests);
     qtest_add_func("/restricted-dma/device/scsi/ctrl", test_scsi_ctrl);
     qtest_add_func("/restricted-dma/device/scsi/event", test_scsi_event);
+    qtest_add_func("/restricted-dma/device/scsi/debug-query",
+                   test_debug_query);
     qtest_add_func("/restricted-dma/device/blk/iothread", test_blk_iothread);
     qtest_add_func("/restricted-dma/device/blk/two-iothreads",
                    test_blk_two_iothreads);
