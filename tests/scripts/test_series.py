@@ -137,6 +137,22 @@ class Series(unittest.TestCase):
         self.assertEqual(self.git("ls-files", "kept.log"), "kept.log")
         self.assertFalse(os.path.exists(self.path("upstream/.git")))
 
+    def test_upstream_of_git(self):
+        """Only what is committed counts, and the user's tree stays as it is"""
+        shutil.copytree(self.path("upstream"), self.path("clone"))
+        for words in (["init", "-q"], ["add", "old.c"],
+                      ["commit", "-q", "-m", "x"]):
+            subprocess.run(["git", *words], cwd=self.path("clone"),
+                           env=self.env, check=True)
+        before = os.listdir(self.path("clone"))
+        shutil.rmtree(self.path("build/qemu"))
+        self.env["RDP_QEMU_SRC"] = self.path("clone")
+        self.series("apply", "qemu")
+        self.assertEqual(self.git("ls-files"), "old.c")
+        self.assertEqual(os.listdir(self.path("clone")), before)
+        self.env["RDP_QEMU_SRC"] = self.path("upstream")
+        self.series("apply", "qemu", refused="another source")
+
     def test_apply_again_does_nothing(self):
         self.two_commits()
         self.series("refresh", "qemu")
