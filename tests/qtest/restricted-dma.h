@@ -24,7 +24,6 @@
 #define RDP_F_RESTRICTED_DMA    45
 #define RDP_COMMON_ADDR         0x48
 #define RDP_COMMON_SIZE         0x50
-#define RDP_ALIGN               (2 * MiB)
 
 #define RDP_FEATURES            (BIT_ULL(VIRTIO_F_VERSION_1) | \
                                  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
@@ -42,6 +41,15 @@
 #define RDP_TABLE               0x020000    /* indirect table */
 #define RDP_BUFFERS             0x030000
 #define RDP_USED_END            0x040000    /* nothing above this is used */
+
+/* Poll @condition; a device that never gets there fails the test */
+#define RDP_WAIT_USEC           (20 * G_USEC_PER_SEC)
+#define RDP_WAIT_FOR(condition) do {                                    \
+        int64_t end_ = g_get_monotonic_time() + RDP_WAIT_USEC;          \
+        while (!(condition)) {                                          \
+            g_assert_cmpint(g_get_monotonic_time(), <, end_);           \
+        }                                                               \
+    } while (0)
 
 /* A file that QEMU and the test have both mapped */
 typedef struct RdpFile {
@@ -105,6 +113,8 @@ typedef struct RdpAccess {
     uint64_t len;
 } RdpAccess;
 
+/* The guest: restricted-dma-guest.c */
+
 /**
  * rdp_start: start QEMU with RAM, both pools and a disk
  * @machine: "q35" or "pc"
@@ -119,6 +129,7 @@ void rdp_stop(RdpGuest *guest);
 bool rdp_is_memory(RdpGuest *guest, uint64_t addr, uint64_t len);
 /* Write guest memory; nothing is written where there is none */
 void rdp_poke(RdpGuest *guest, uint64_t addr, const void *buf, size_t len);
+void rdp_fill(RdpGuest *guest, uint64_t addr, uint8_t byte, size_t len);
 
 /* Remember RAM, the other pool and the disk ... */
 void rdp_snapshot(RdpGuest *guest);
@@ -140,10 +151,15 @@ void rdp_forget_events(QTestState *qts);
 /* Wait until the device has done all that it was ever going to do */
 void rdp_settle(QTestState *qts);
 
+/* Its devices: restricted-dma-driver.c */
+
 /* Map the BARs of the device in @slot and let it master the bus */
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
                      const char *id);
 void rdp_device_cleanup(RdpDevice *dev);
+/* Write a field of the common configuration */
+void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value);
+void rdp_common_writel(RdpDevice *dev, unsigned reg, uint32_t value);
 uint8_t rdp_status(RdpDevice *dev);
 void rdp_set_status(RdpDevice *dev, uint8_t status);
 void rdp_reset(RdpDevice *dev);
@@ -156,6 +172,8 @@ bool rdp_negotiate(RdpDevice *dev, uint64_t features);
 void rdp_driver_ok(RdpDevice *dev);
 /* Wait until the device asks for a reset */
 void rdp_wait_needs_reset(RdpDevice *dev);
+
+/* Their rings: restricted-dma-ring.c */
 
 /* Choose ring addresses in the pool and clear that memory */
 void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
@@ -180,6 +198,8 @@ void rdp_ring_kick(RdpRing *ring);
 unsigned rdp_ring_used(RdpRing *ring);
 /* Wait until the device has returned everything */
 void rdp_ring_wait(RdpRing *ring);
+
+/* What has to follow: restricted-dma-check.c */
 
 /* Remember all that rdp_assert_refused() compares with */
 void rdp_ring_baseline(RdpRing *ring);

@@ -1,0 +1,142 @@
+/*
+ * Restricted DMA pools: the registers of a device, as its driver writes them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "restricted-dma.h"
+
+void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
+                     const char *id)
+{
+    bool seen[VIRTIO_PCI_CAP_ISR_CFG + 1] = { };
+    uint8_t bar = 0, cap;
+
+    memset(dev, 0, sizeof(*dev));
+    dev->guest = guest;
+    dev->id = id;
+    dev->pci = qpci_device_find(guest->bus, QPCI_DEVFN(slot, 0));
+    g_assert_nonnull(dev->pci);
+
+    for (cap = qpci_config_readb(dev->pci, PCI_CAPABILITY_LIST); cap;
+         cap = qpci_config_readb(dev->pci, cap + PCI_CAP_LIST_NEXT)) {
+        uint8_t type = qpci_config_readb(dev->pci,
+                                         cap + VIRTIO_PCI_CAP_CFG_TYPE);
+        uint32_t offset = qpci_config_readl(dev->pci,
+                                            cap + VIRTIO_PCI_CAP_OFFSET);
+
+        if (qpci_config_readb(dev->pci, cap) != PCI_CAP_ID_VNDR ||
+            type >= ARRAY_SIZE(seen) || seen[type]) {
+            continue;
+        }
+        seen[type] = true;
+        switch (type) {
+        case VIRTIO_PCI_CAP_COMMON_CFG:
+            bar = qpci_config_readb(dev->pci, cap + VIRTIO_PCI_CAP_BAR);
+            dev->common = offset;
+            break;
+        case VIRTIO_PCI_CAP_NOTIFY_CFG:
+            dev->notify = offset;
+            dev->notify_multiplier =
+                qpci_config_readl(dev->pci, cap + VIRTIO_PCI_NOTIFY_CAP_MULT);
+            break;
+        case VIRTIO_PCI_CAP_ISR_CFG:
+            dev->isr = offset;
+            break;
+        }
+    }
+    g_assert(seen[VIRTIO_PCI_CAP_COMMON_CFG]);
+    g_assert(seen[VIRTIO_PCI_CAP_NOTIFY_CFG]);
+    g_assert(seen[VIRTIO_PCI_CAP_ISR_CFG]);
+
+    dev->bar = qpci_iomap(dev->pci, bar, NULL);
+    qpci_device_enable(dev->pci);
+}
+
+void rdp_device_cleanup(RdpDevice *dev)
+{
+    g_free(dev->pci);
+}
+
+void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value)
+{
+    qpci_io_writew(dev->pci, dev->bar, dev->common + reg, value);
+}
+
+void rdp_common_writel(RdpDevice *dev, unsigned reg, uint32_t value)
+{
+    qpci_io_writel(dev->pci, dev->bar, dev->common + reg, value);
+}
+
+uint8_t rdp_status(RdpDevice *dev)
+{
+    return qpci_io_readb(dev->pci, dev->bar,
+                         dev->common + VIRTIO_PCI_COMMON_STATUS);
+}
+
+void rdp_set_status(RdpDevice *dev, uint8_t status)
+{
+    qpci_io_writeb(dev->pci, dev->bar,
+                   dev->common + VIRTIO_PCI_COMMON_STATUS, status);
+}
+
+void rdp_reset(RdpDevice *dev)
+{
+    rdp_set_status(dev, 0);
+    RDP_WAIT_FOR(rdp_status(dev) == 0);
+}
+
+uint8_t rdp_isr(RdpDevice *dev)
+{
+    return qpci_io_readb(dev->pci, dev->bar, dev->isr);
+}
+
+uint64_t rdp_offered(RdpDevice *dev)
+{
+    uint64_t features = 0;
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        rdp_common_writel(dev, VIRTIO_PCI_COMMON_DFSELECT, i);
+        features |= (uint64_t)qpci_io_readl(dev->pci, dev->bar, dev->common +
+                                            VIRTIO_PCI_COMMON_DF) << (32 * i);
+    }
+    return features;
+}
+
+void rdp_accept_half(RdpDevice *dev, unsigned half, uint32_t features)
+{
+    rdp_common_writel(dev, VIRTIO_PCI_COMMON_GFSELECT, half);
+    rdp_common_writel(dev, VIRTIO_PCI_COMMON_GF, features);
+}
+
+void rdp_accept(RdpDevice *dev, uint64_t features)
+{
+    rdp_accept_half(dev, 0, features);
+    rdp_accept_half(dev, 1, features >> 32);
+}
+
+bool rdp_negotiate(RdpDevice *dev, uint64_t features)
+{
+    uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
+
+    rdp_reset(dev);
+    rdp_set_status(dev, status);
+    status |= VIRTIO_CONFIG_S_DRIVER;
+    rdp_set_status(dev, status);
+    rdp_accept(dev, features);
+    status |= VIRTIO_CONFIG_S_FEATURES_OK;
+    rdp_set_status(dev, status);
+    return rdp_status(dev) == status;
+}
+
+void rdp_driver_ok(RdpDevice *dev)
+{
+    rdp_set_status(dev, rdp_status(dev) | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void rdp_wait_needs_reset(RdpDevice *dev)
+{
+    RDP_WAIT_FOR(rdp_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}

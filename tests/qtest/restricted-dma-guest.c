@@ -1,0 +1,223 @@
+/*
+ * Restricted DMA pools: the guest of a test, and what must not change
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include "libqos/pci-pc.h"
+#include "qobject/qnum.h"
+#include "restricted-dma.h"
+
+static void file_init(RdpFile *file, const char *dir, const char *name,
+                      size_t size, uint32_t seed)
+{
+    uint32_t *words;
+    size_t i;
+    int fd;
+
+    file->path = g_build_filename(dir, name, NULL);
+    file->size = size;
+    file->before = g_malloc(size);
+    fd = open(file->path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, size), ==, 0);
+    file->now = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    g_assert(file->now != MAP_FAILED);
+    close(fd);
+
+    /* Every word differs, so that moved or leaked data cannot go unseen */
+    words = (uint32_t *)file->now;
+    for (i = 0; i < size / sizeof(*words); i++) {
+        words[i] = (seed + i) * 2654435761U;
+    }
+}
+
+static void file_cleanup(RdpFile *file)
+{
+    munmap(file->now, file->size);
+    g_free(file->path);
+    g_free(file->before);
+}
+
+static void file_assert_untouched(const RdpFile *file)
+{
+    size_t i;
+
+    if (!memcmp(file->now, file->before, file->size)) {
+        return;
+    }
+    for (i = 0; file->now[i] == file->before[i]; i++) {
+        /* find the first difference */
+    }
+    g_error("%s: changed at offset 0x%zx", file->path, i);
+}
+
+RdpGuest *rdp_start(const char *machine, const char *devices, ...)
+{
+    RdpGuest *guest = g_new0(RdpGuest, 1);
+    g_autoptr(GError) err = NULL;
+    g_autofree char *more = NULL;
+    g_autofree char *dir = NULL;
+    va_list ap;
+    QDict *pool;
+
+    dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
+    g_assert_no_error(err);
+    file_init(&guest->ram, dir, "ram", RDP_RAM_SIZE, 0);
+    file_init(&guest->neighbour, dir, "pool", RDP_NEIGHBOUR_SIZE,
+              0x10000000);
+    file_init(&guest->disk, dir, "disk", RDP_DISK_SIZE, 0x20000000);
+
+    va_start(ap, devices);
+    more = g_strdup_vprintf(devices, ap);
+    va_end(ap);
+    guest->qts = qtest_initf(
+        "-nodefaults -machine %s,memory-backend=ram -m %dM "
+        "-object memory-backend-file,id=ram,share=on,size=%dM,mem-path=%s "
+        "-object memory-backend-file,id=mem,share=on,size=%dM,mem-path=%s "
+        "-object restricted-dma-pool,id=poolb,size=%dM,memdev=mem "
+        "-object restricted-dma-pool,id=poola,size=%dM "
+        "-drive if=none,id=disk0,format=raw,cache=unsafe,file=%s %s",
+        machine, (int)(RDP_RAM_SIZE / MiB),
+        (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
+        (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
+        (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
+        guest->disk.path, more);
+    guest->bus = qpci_new_pc(guest->qts, NULL);
+
+    /* QEMU has opened them; a test that fails shall leave nothing behind */
+    unlink(guest->ram.path);
+    unlink(guest->neighbour.path);
+    unlink(guest->disk.path);
+    g_rmdir(dir);
+
+    pool = rdp_query(guest->qts, "poola");
+    guest->base = rdp_get_uint(pool, "base");
+    qobject_unref(pool);
+    pool = rdp_query(guest->qts, "poolb");
+    g_assert_cmphex(rdp_get_uint(pool, "base"), ==,
+                    guest->base + RDP_POOL_SIZE);
+    qobject_unref(pool);
+    return guest;
+}
+
+void rdp_stop(RdpGuest *guest)
+{
+    qpci_free_pc(guest->bus);
+    qtest_quit(guest->qts);
+    file_cleanup(&guest->ram);
+    file_cleanup(&guest->neighbour);
+    file_cleanup(&guest->disk);
+    g_free(guest);
+}
+
+static bool within(uint64_t addr, uint64_t len, uint64_t base, uint64_t size)
+{
+    return addr >= base && addr - base <= size && len <= size - (addr - base);
+}
+
+bool rdp_is_memory(RdpGuest *guest, uint64_t addr, uint64_t len)
+{
+    return within(addr, len, 0, guest->ram.size) ||
+           within(addr, len, guest->base,
+                  RDP_POOL_SIZE + guest->neighbour.size);
+}
+
+void rdp_poke(RdpGuest *guest, uint64_t addr, const void *buf, size_t len)
+{
+    if (rdp_is_memory(guest, addr, len)) {
+        qtest_bufwrite(guest->qts, addr, buf, len);
+    }
+}
+
+void rdp_fill(RdpGuest *guest, uint64_t addr, uint8_t byte, size_t len)
+{
+    g_autofree void *buf = g_malloc(len);
+
+    memset(buf, byte, len);
+    rdp_poke(guest, addr, buf, len);
+}
+
+static void file_snapshot(RdpFile *file)
+{
+    memcpy(file->before, file->now, file->size);
+}
+
+void rdp_snapshot(RdpGuest *guest)
+{
+    file_snapshot(&guest->ram);
+    file_snapshot(&guest->neighbour);
+    file_snapshot(&guest->disk);
+}
+
+void rdp_assert_memory_untouched(RdpGuest *guest)
+{
+    file_assert_untouched(&guest->ram);
+    file_assert_untouched(&guest->neighbour);
+}
+
+void rdp_assert_untouched(RdpGuest *guest)
+{
+    rdp_assert_memory_untouched(guest);
+    file_assert_untouched(&guest->disk);
+}
+
+uint64_t rdp_get_uint(const QDict *dict, const char *key)
+{
+    return qnum_get_uint(qobject_to(QNum, qdict_get(dict, key)));
+}
+
+QDict *rdp_query(QTestState *qts, const char *pool)
+{
+    QDict *response, *found = NULL;
+    const QListEntry *entry;
+
+    response = qtest_qmp(qts, "{'execute': 'query-restricted-dma-pools'}");
+    g_assert(qdict_haskey(response, "return"));
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(response, "return"), entry) {
+        QDict *info = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (!strcmp(qdict_get_str(info, "id"), pool)) {
+            found = qobject_ref(info);
+        }
+    }
+    qobject_unref(response);
+    g_assert_nonnull(found);
+    return found;
+}
+
+uint64_t rdp_violations(QTestState *qts, const char *pool)
+{
+    QDict *info = rdp_query(qts, pool);
+    uint64_t violations = rdp_get_uint(info, "violations");
+
+    qobject_unref(info);
+    return violations;
+}
+
+QDict *rdp_next_event(QTestState *qts)
+{
+    /* Events are read together with the response to a command */
+    qtest_qmp_assert_success(qts, "{'execute': 'query-name'}");
+    return qtest_qmp_event_ref(qts, "RESTRICTED_DMA_VIOLATION");
+}
+
+void rdp_forget_events(QTestState *qts)
+{
+    QDict *event;
+
+    qtest_clock_step(qts, RDP_EVENT_PERIOD_NS);
+    while ((event = rdp_next_event(qts))) {
+        qobject_unref(event);
+    }
+    qtest_clock_step(qts, RDP_EVENT_PERIOD_NS);
+}
+
+void rdp_settle(QTestState *qts)
+{
+    /* Stopping the machine waits for all notifications and all block I/O */
+    qtest_qmp_assert_success(qts, "{'execute': 'stop'}");
+    qtest_qmp_assert_success(qts, "{'execute': 'cont'}");
+}
