@@ -73,7 +73,7 @@ static void assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n,
 
 static void make_socketpair(int sv[2])
 {
-    struct timeval timeout = { .tv_sec = 20 };
+    struct timeval timeout = { .tv_sec = 60 };
 
     g_assert_cmpint(socketpair(PF_UNIX, SOCK_STREAM, 0, sv), ==, 0);
     g_assert_cmpint(setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -639,6 +639,36 @@ static void test_blk_two_iothreads(void)
     stop(&dev);
 }
 
+/* The guest ejects a device that is about to say that it needs a reset */
+static void test_blk_unplug(void)
+{
+    RdpGuest *guest = rdp_start("pc", "-object iothread,id=io0");
+    unsigned i;
+
+    for (i = 0; i < 50; i++) {
+        RdpDevice dev;
+        RdpRing ring;
+        RdpBuf bufs[3];
+        g_autofree char *node = g_strdup_printf("null%u", i);
+
+        qtest_qmp_assert_success(guest->qts, "{'execute': 'blockdev-add',"
+                                 " 'arguments': {'driver': 'null-co',"
+                                 " 'node-name': %s}}", node);
+        qtest_qmp_device_add(guest->qts, "virtio-blk-pci", "dev0",
+                             "{'addr': '4', 'drive': %s, 'iothread': 'io0',"
+                             " 'restricted-dma-pool': 'poola'}", node);
+        rdp_device_init(&dev, guest, SLOT, "dev0");
+        setup(&dev, &ring, 0, 0);
+        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+        bufs[1].addr = VICTIM;
+        add_and_kick(&ring, bufs, 3);
+        qpci_unplug_acpi_device_test(guest->qts, "dev0", SLOT);
+        rdp_settle(guest->qts);
+        rdp_device_cleanup(&dev);
+    }
+    rdp_stop(guest);
+}
+
 /* Interrupts */
 
 #define MSIX_DATA   0x4d534958
@@ -789,6 +819,7 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/blk/iothread", test_blk_iothread);
     qtest_add_func("/restricted-dma/device/blk/two-iothreads",
                    test_blk_two_iothreads);
+    qtest_add_func("/restricted-dma/device/blk/unplug", test_blk_unplug);
     qtest_add_func("/restricted-dma/device/msix", test_msix);
     qtest_add_func("/restricted-dma/device/event-rate", test_event_rate);
     qtest_add_func("/restricted-dma/device/other-device-goes-on",

@@ -43,7 +43,7 @@
 #define RDP_USED_END            0x040000    /* nothing above this is used */
 
 /* Poll @condition; a device that never gets there fails the test */
-#define RDP_WAIT_USEC           (20 * G_USEC_PER_SEC)
+#define RDP_WAIT_USEC           (60 * G_USEC_PER_SEC)
 #define RDP_WAIT_FOR(condition) do {                                    \
         int64_t end_ = g_get_monotonic_time() + RDP_WAIT_USEC;          \
         while (!(condition)) {                                          \
