@@ -107,6 +107,9 @@ static uint64_t pick_features(Monkey *monkey)
     if (!monkey->packed) {
         features &= ~BIT_ULL(VIRTIO_F_RING_PACKED);
     }
+    if (pick(2)) {
+        features &= ~BIT_ULL(VIRTIO_F_IN_ORDER);
+    }
     return pick(6) ? features : features & ~BIT_ULL(pick(64));
 }
 
@@ -293,7 +296,7 @@ static void test(const Device *device, bool packed)
         monkey.peer = sv[0];
         peer = g_strdup_printf("%s%d", device->peer, sv[1]);
     }
-    guest = rdp_start("q35", "%s %s,id=dev0,addr=%d,packed=on,"
+    guest = rdp_start("q35", "%s %s,id=dev0,addr=%d,packed=on,in_order=on,"
                       "restricted-dma-pool=poola %s", peer ?: "", device->args,
                       SLOT, device->backend ?: "");
     rdp_device_init(&monkey.dev, guest, SLOT, "dev0");
