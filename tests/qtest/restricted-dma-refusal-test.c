@@ -138,7 +138,7 @@ static const Refusal refusals[] = {
       { "gpu", "restricted-dma-pool" }, "virtio-gpu-pci" },
     { "device/input",
       POOL "-device virtio-keyboard-pci," WITH,
-      { "input", "restricted-dma-pool" }, "virtio-keyboard-pci" },
+      { "keyboard", "restricted-dma-pool" }, "virtio-keyboard-pci" },
     { "device/crypto",
       POOL "-object cryptodev-backend-builtin,id=crypt0 "
       "-device virtio-crypto-pci,cryptodev=crypt0," WITH,
@@ -147,6 +147,15 @@ static const Refusal refusals[] = {
       POOL "-audiodev none,id=audio0 "
       "-device virtio-sound-pci,audiodev=audio0," WITH,
       { "sound", "restricted-dma-pool" }, "virtio-sound-pci" },
+    /* No back end has to be there for that */
+    { "device/vhost-user-blk",
+      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,wait=off "
+      "-device vhost-user-blk-pci,chardev=chr0," WITH,
+      { "vhost-user-blk", "restricted-dma-pool" }, "vhost-user-blk-pci" },
+    { "device/vhost-user-scsi",
+      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,wait=off "
+      "-device vhost-user-scsi-pci,chardev=chr0," WITH,
+      { "vhost-user-scsi", "restricted-dma-pool" }, "vhost-user-scsi-pci" },
     { "device/9p",
       POOL "-fsdev local,id=fs0,path=.,security_model=none "
       "-device virtio-9p-pci,fsdev=fs0,mount_tag=tag," WITH,
@@ -294,7 +303,7 @@ static void test_runtime_device(void)
     assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add', 'arguments':"
                                 " {'driver': 'virtio-balloon-pci',"
                                 " 'restricted-dma-pool': 'pool0'}}"),
-                 "pool0");
+                 "balloon");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add', 'arguments':"
                                 " {'driver': 'virtio-rng-pci',"
                                 " 'disable-modern': true,"
