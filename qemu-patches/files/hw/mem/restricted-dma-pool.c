@@ -298,6 +298,31 @@ static MemoryRegion *pool_memory(RestrictedDMAPool *pool, MachineState *ms,
     return mr;
 }
 
+/*
+ * The guest knows base and size, and its devices are given addresses in there:
+ * a machine whose pool is elsewhere must not go on with this state.
+ */
+static const VMStateDescription vmstate_restricted_dma_pool = {
+    .name = "restricted-dma-pool",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64_EQUAL(base, RestrictedDMAPool,
+                             "the restricted-dma-pool must have the same "
+                             "address on both sides; set its addr="),
+        VMSTATE_UINT64_EQUAL(size, RestrictedDMAPool,
+                             "the restricted-dma-pool must have the same "
+                             "size on both sides"),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static char *pool_vmstate_id(VMStateIf *obj)
+{
+    return g_strdup_printf("restricted-dma-pool/%s",
+                           RESTRICTED_DMA_POOL(obj)->id);
+}
+
 static bool pool_map(RestrictedDMAPool *pool, MachineState *ms,
                      MemoryRegion *sysmem, Error **errp)
 {
@@ -318,6 +343,7 @@ static bool pool_map(RestrictedDMAPool *pool, MachineState *ms,
     /* An address that is not memory of the pool must fail to map. */
     pool->as.max_bounce_buffer_size = 0;
 
+    vmstate_register_any(VMSTATE_IF(pool), &vmstate_restricted_dma_pool, pool);
     pool->mapped = true;
     trace_restricted_dma_pool_map(id, pool->base, pool->size);
     return true;
@@ -361,36 +387,32 @@ bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp)
 
 /* Devices */
 
-void restricted_dma_pool_bind(RestrictedDMAPool *pool, RestrictedDMADevice *rd,
-                              DeviceState *dev)
+void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev)
 {
-    assert(pool->mapped && !rd->pool);
-    rd->pool = pool;
+    assert(rd->pool->mapped && !rd->dev);
     rd->dev = dev;
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
     rd->violations = 0;
-    QLIST_INSERT_HEAD(&pool->devices, rd, next);
-    trace_restricted_dma_pool_bind(restricted_dma_pool_id(pool), rd->qom_path);
+    QLIST_INSERT_HEAD(&rd->pool->devices, rd, next);
+    trace_restricted_dma_pool_bind(rd->pool->id, rd->qom_path);
 }
 
 void restricted_dma_pool_unbind(RestrictedDMADevice *rd)
 {
-    if (!rd->pool) {
+    if (!rd->dev) {
         return;
     }
-    trace_restricted_dma_pool_unbind(restricted_dma_pool_id(rd->pool),
-                                     rd->qom_path);
+    trace_restricted_dma_pool_unbind(rd->pool->id, rd->qom_path);
     QLIST_REMOVE(rd, next);
     g_free(rd->qom_path);
     rd->qom_path = NULL;
     rd->dev = NULL;
-    rd->pool = NULL;
 }
 
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what)
 {
-    const char *id = restricted_dma_pool_id(rd->pool);
+    const char *id = rd->pool->id;
 
     qatomic_inc(&rd->violations);
     qatomic_inc(&rd->pool->violations);
@@ -554,7 +576,9 @@ static void restricted_dma_pool_finalize(Object *obj)
 static void restricted_dma_pool_class_init(ObjectClass *oc, void *data)
 {
     UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
+    VMStateIfClass *vc = VMSTATE_IF_CLASS(oc);
 
+    vc->get_id = pool_vmstate_id;
     ucc->complete = pool_complete;
     ucc->can_be_deleted = pool_can_be_deleted;
 
@@ -587,6 +611,7 @@ static const TypeInfo restricted_dma_pool_info = {
     .class_init = restricted_dma_pool_class_init,
     .interfaces = (InterfaceInfo[]) {
         { TYPE_USER_CREATABLE },
+        { TYPE_VMSTATE_IF },
         { }
     },
 };

@@ -15,12 +15,19 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
 {
     PCIDevice *pci_dev = &proxy->pci_dev;
     RestrictedDMAPool *pool;
+    Object *vdev;
 
+    proxy->restricted_dma.pool = NULL;
     if (!proxy->restricted_dma_pool_id) {
         return true;
     }
     pool = restricted_dma_pool_find(proxy->restricted_dma_pool_id, errp);
     if (!pool) {
+        return false;
+    }
+    /* Not on the bus yet; its back end must not hear of the device either. */
+    vdev = object_resolve_path_component(OBJECT(proxy), "virtio-backend");
+    if (!virtio_restricted_dma_supported(VIRTIO_DEVICE(vdev), errp)) {
         return false;
     }
     if (!virtio_pci_modern(proxy)) {
@@ -41,9 +48,6 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
         return false;
     }
     proxy->disable_legacy = ON_OFF_AUTO_ON;
-
-    /* Still bound if the device was unrealized before */
-    restricted_dma_pool_unbind(&proxy->restricted_dma);
-    restricted_dma_pool_bind(pool, &proxy->restricted_dma, DEVICE(proxy));
+    proxy->restricted_dma.pool = pool;
     return true;
 }

@@ -35,18 +35,26 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
     return true;
 }
 
+bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
+{
+    if (!VIRTIO_DEVICE_GET_CLASS(vdev)->restrict_dma) {
+        error_setg(errp, "%s cannot be confined to a restricted-dma-pool; "
+                   "remove restricted-dma-pool=",
+                   object_get_typename(OBJECT(vdev)));
+        return false;
+    }
+    return true;
+}
+
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
                                 Error **errp)
 {
-    VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
-
-    if (!vdc->restrict_dma) {
-        error_setg(errp, "%s cannot be confined to a restricted-dma-pool; "
-                   "remove restricted-dma-pool=%s", vdev->name,
-                   restricted_dma_pool_id(rd->pool));
-        return false;
+    vdev->restricted_dma = NULL;
+    if (!rd->pool) {
+        return true;
     }
-    if (!vdc->restrict_dma(vdev, errp)) {
+    if (!virtio_restricted_dma_supported(vdev, errp) ||
+        !VIRTIO_DEVICE_GET_CLASS(vdev)->restrict_dma(vdev, errp)) {
         return false;
     }
     vdev->restricted_dma = rd;
@@ -55,9 +63,12 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
 
 void virtio_restricted_dma_plugged(VirtIODevice *vdev)
 {
-    if (virtio_dma_is_restricted(vdev)) {
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (rd) {
         vdev->host_features |= RESTRICTED_DMA_FEATURES;
-        vdev->dma_as = restricted_dma_pool_as(vdev->restricted_dma->pool);
+        vdev->dma_as = restricted_dma_pool_as(rd->pool);
+        restricted_dma_pool_bind(rd, qdev_get_parent_bus(DEVICE(vdev))->parent);
     }
 }
 

@@ -18,12 +18,12 @@ OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
 #define RESTRICTED_DMA_POOL_ALIGN (2 * MiB)
 
 /*
- * A device that is bound to a pool.  It embeds this structure; everything in
- * it is set by restricted_dma_pool_bind().
+ * A device that is, or will be, bound to a pool.  It embeds this structure and
+ * sets @pool; the rest is set by restricted_dma_pool_bind().
  */
 typedef struct RestrictedDMADevice {
-    RestrictedDMAPool *pool;        /* NULL while not bound */
-    DeviceState *dev;               /* the device that users know by its id */
+    RestrictedDMAPool *pool;        /* NULL if the device is to have none */
+    DeviceState *dev;               /* as users know it; NULL while not bound */
     char *qom_path;                 /* of @dev */
     uint64_t violations;            /* atomic */
     QLIST_ENTRY(RestrictedDMADevice) next;
@@ -106,15 +106,13 @@ bool restricted_dma_pool_contains(const RestrictedDMAPool *pool,
 
 /**
  * restricted_dma_pool_bind: bind a device to a pool
- * @pool: a mapped pool
- * @rd: structure embedded in the device, not bound
+ * @rd: structure embedded in the device, with a mapped pool, not bound
  * @dev: the device, named in queries and events
  *
  * The pool keeps no reference to @dev; unbind before it is finalized.
  * Context: BQL.
  */
-void restricted_dma_pool_bind(RestrictedDMAPool *pool, RestrictedDMADevice *rd,
-                              DeviceState *dev);
+void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev);
 
 /* Undoes restricted_dma_pool_bind(); does nothing if @rd is not bound. */
 void restricted_dma_pool_unbind(RestrictedDMADevice *rd);

@@ -30,10 +30,19 @@ static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
 }
 
 /**
+ * virtio_restricted_dma_supported: can devices of this type be confined?
+ * @vdev: the device; it need not be realized
+ * @errp: set if its type has a way to memory that nobody confined
+ *
+ * For transports that want to know before the device contacts its back end.
+ */
+bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp);
+
+/**
  * virtio_restricted_dma_plug: confine a device that is being plugged
  * @vdev: the device
- * @rd: its binding, owned by the transport, outlives @vdev
- * @errp: set if the device has a way to memory that nobody confined
+ * @rd: owned by the transport; its pool, if any, is where @vdev is confined to
+ * @errp: set if this device, or its type, cannot be confined
  *
  * Context: BQL, from the transport's pre_plugged callback.
  *
@@ -43,10 +52,11 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
                                 Error **errp);
 
 /**
- * virtio_restricted_dma_plugged: offer the features, switch the address space
+ * virtio_restricted_dma_plugged: offer the features and bind to the pool
  *
  * For a device that is not restricted this does nothing.
- * Context: BQL, after the device and the backend chose their features.
+ * Context: BQL, as the last step of plugging: the device and the back end
+ * chose their features, and nothing can fail any more.
  */
 void virtio_restricted_dma_plugged(VirtIODevice *vdev);
 
@@ -110,6 +120,19 @@ static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
 {
     return !virtio_dma_is_restricted(vdev) ||
            vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/**
+ * virtio_restricted_dma_contains: could the device access a range?
+ *
+ * Like virtio_dma_check(), but it only asks: for those who look at the device
+ * from outside, and must not break it.
+ */
+static inline bool virtio_restricted_dma_contains(const VirtIODevice *vdev,
+                                                  hwaddr addr, uint64_t len)
+{
+    return !virtio_dma_is_restricted(vdev) ||
+           restricted_dma_pool_contains(vdev->restricted_dma->pool, addr, len);
 }
 
 /* The slow path of virtio_dma_check() */
