@@ -452,6 +452,16 @@ RestrictedDMAPoolInfoList *qmp_query_restricted_dma_pools(Error **errp)
 
 /* The object */
 
+static bool pool_may_change(RestrictedDMAPool *pool, const char *name,
+                            Error **errp)
+{
+    if (pool->mapped) {
+        error_setg(errp, "%s of a restricted-dma-pool in use cannot change",
+                   name);
+    }
+    return !pool->mapped;
+}
+
 static void pool_get_size(Object *obj, Visitor *v, const char *name,
                           void *opaque, Error **errp)
 {
@@ -464,14 +474,10 @@ static void pool_set_size(Object *obj, Visitor *v, const char *name,
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
     uint64_t size;
 
-    if (pool->mapped) {
-        error_setg(errp, "the size of a pool in use cannot change");
-        return;
+    if (pool_may_change(pool, name, errp) &&
+        visit_type_size(v, name, &size, errp)) {
+        pool->size = size;
     }
-    if (!visit_type_size(v, name, &size, errp)) {
-        return;
-    }
-    pool->size = size;
 }
 
 static void pool_get_addr(Object *obj, Visitor *v, const char *name,
@@ -489,15 +495,11 @@ static void pool_set_addr(Object *obj, Visitor *v, const char *name,
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
     uint64_t addr;
 
-    if (pool->mapped) {
-        error_setg(errp, "the address of a pool in use cannot change");
-        return;
+    if (pool_may_change(pool, name, errp) &&
+        visit_type_size(v, name, &addr, errp)) {
+        pool->addr = addr;
+        pool->has_addr = true;
     }
-    if (!visit_type_size(v, name, &addr, errp)) {
-        return;
-    }
-    pool->addr = addr;
-    pool->has_addr = true;
 }
 
 static char *pool_get_memdev(Object *obj, Error **errp)
@@ -509,12 +511,10 @@ static void pool_set_memdev(Object *obj, const char *value, Error **errp)
 {
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
 
-    if (pool->mapped) {
-        error_setg(errp, "the memory of a pool in use cannot change");
-        return;
+    if (pool_may_change(pool, "memdev", errp)) {
+        g_free(pool->memdev);
+        pool->memdev = g_strdup(value);
     }
-    g_free(pool->memdev);
-    pool->memdev = g_strdup(value);
 }
 
 static bool pool_get_dma_default(Object *obj, Error **errp)
@@ -526,11 +526,9 @@ static void pool_set_dma_default(Object *obj, bool value, Error **errp)
 {
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
 
-    if (pool->mapped) {
-        error_setg(errp, "dma-default of a pool in use cannot change");
-        return;
+    if (pool_may_change(pool, "dma-default", errp)) {
+        pool->dma_default = value;
     }
-    pool->dma_default = value;
 }
 
 static void pool_complete(UserCreatable *uc, Error **errp)
