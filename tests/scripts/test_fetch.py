@@ -97,7 +97,8 @@ class Fetch(unittest.TestCase):
     def test_upstream_first(self):
         self.serve("linux-6.12.10.tar.xz", "linux_6.12.10.orig.tar.xz")
         self.assertEqual(self.fetch(), ("linux 6.12.10 upstream", GOOD))
-        self.assertNotIn("source", self.calls())
+        self.assertEqual(self.calls(),
+                         "curl https://up/linux-6.12.10.tar.xz\n")
 
     def test_then_the_pinned_version_of_debian(self):
         self.serve("linux_6.12.10.orig.tar.xz", "linux_6.12.20.orig.tar.xz")
