@@ -137,6 +137,15 @@ class Fetch(unittest.TestCase):
         self.assertEqual(self.fetch(), (label, GOOD))
         self.assertEqual(self.calls(), "")
 
+    def test_new_pin(self):
+        self.serve("linux-6.12.10.tar.xz")
+        self.fetch()
+        self.fetch("--keep", "linux 6.12.10 upstream")
+        self.put("scripts/sources.conf",
+                 "linux 6.12.20 %s https://up/linux-6.12.20.tar.xz\n" % SUM)
+        self.serve("linux-6.12.20.tar.xz")
+        self.assertEqual(self.fetch(), ("linux 6.12.20 upstream", GOOD))
+
     def test_no_published_checksum(self):
         self.put("scripts/sources.conf",
                  "linux 6.12.10 - https://up/linux-6.12.10.tar.xz\n")
