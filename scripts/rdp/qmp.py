@@ -9,6 +9,7 @@ from .failure import Failure
 from .lines import Closed, Lines, Overdue
 
 REPLY_SECONDS = 60
+CLOSED = "QEMU closed its QMP connection"
 
 
 class Qmp:
@@ -23,7 +24,7 @@ class Qmp:
         request = {"execute": name}
         if arguments:
             request["arguments"] = arguments
-        self._lines.send(json.dumps(request))
+        self._send(request)
         while True:
             message = self._message(REPLY_SECONDS)
             if "event" in message:
@@ -44,11 +45,17 @@ class Qmp:
                     return message.get("data", {})
             self._events.append(self._message(end - time.monotonic()))
 
+    def _send(self, request: dict) -> None:
+        try:
+            self._lines.send(json.dumps(request))
+        except Closed:
+            raise Failure(CLOSED) from None
+
     def _message(self, seconds: float) -> dict:
         try:
             return json.loads(self._lines.receive(seconds))
         except Closed:
-            raise Failure("QEMU closed its QMP connection") from None
+            raise Failure(CLOSED) from None
         except Overdue:
             raise Failure("QEMU did not answer in time on QMP") from None
 
