@@ -8,13 +8,13 @@ import re
 
 PASSED, FAILED, SKIPPED = range(3)
 GOOD = {"OK", "EXPECTEDFAIL"}
-CASE = re.compile(r"^(not )?ok\b *\d* *-? *([^#\n]*?) *(# *SKIP\b.*)?$",
+CASE = re.compile(r"^(not )?ok\b *\d* *-? *([^#\n]*?) *(# *SKIP\b *(.*))?$",
                   re.M | re.I)
 PLAN = re.compile(r"^1\.\.\d+", re.M)
 
 
 def cases(path):
-    """Gives (test, case, outcome) of each case, in order.
+    """Gives (test, case, outcome, reason for a skip) of each case, in order.
 
     A test that does not report cases, or that ended badly without a failed
     case, counts as a case without a name."""
@@ -25,15 +25,15 @@ def cases(path):
             output = test.get("stdout") or ""
             outcomes = set()
             if PLAN.search(output):
-                for bad, case, skip in CASE.findall(output):
+                for bad, case, skip, why in CASE.findall(output):
                     outcome = FAILED if bad else SKIPPED if skip else PASSED
                     outcomes.add(outcome)
-                    yield name, case, outcome
+                    yield name, case, outcome, why
             if test["result"] == "SKIP":
                 if not outcomes:
-                    yield name, "", SKIPPED
+                    yield name, "", SKIPPED, ""
             elif test["result"] not in GOOD:
                 if FAILED not in outcomes:
-                    yield name, "", FAILED
+                    yield name, "", FAILED, ""
             elif not outcomes:
-                yield name, "", PASSED
+                yield name, "", PASSED, ""
