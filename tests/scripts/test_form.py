@@ -82,7 +82,9 @@ class Run(unittest.TestCase):
 
     def test_wrong_usage(self):
         for words in (["nonsense"], ["--nonsense"], ["build", "nonsense"],
-                      ["test", "nonsense"], ["--jobs=none", "build"]):
+                      ["test", "nonsense"], ["--jobs=none", "build"],
+                      ["--qemu-src=/nonsense", "build"],
+                      ["--linux-src=tests", "build"]):
             told = run("./run", *words)
             self.assertEqual((told.returncode, told.stdout), (2, ""), words)
             self.assertEqual(told.stderr.count("\n"), 1, told.stderr)
