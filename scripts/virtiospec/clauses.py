@@ -183,16 +183,19 @@ def tex(text):
     return re.sub(r"([_&%#])", r"\\\1", text)
 
 
+def tex_place(place):
+    _, path, function = place.split(":")
+    return "%s:\\newline\\mbox{}\\quad %s" % (tex(path), tex(function))
+
+
 def write_table(clauses, path):
     """The table of clauses as TeX, for the document."""
     with open(path, "w", encoding="utf-8") as file:
         for name in clauses.texts():
             entry = clauses.entries.get(name, {})
+            tests = "\\newline ".join(map(tex, entry.get("tests", [])))
+            why = "Open: " + tex(entry["open"]) if "open" in entry else ""
             file.write("\\clauseentry{%s}{%s}{%s}{%s}\n" % (
                 tex(name),
-                "\\newline ".join(tex(place.split(":", 1)[1]).replace(
-                    ":", ":\\newline\\mbox{}\\quad ")
-                    for place in entry.get("code", [])),
-                "\\newline ".join(tex(test)
-                                  for test in entry.get("tests", [])),
-                tex(entry.get("open", ""))))
+                "\\newline ".join(map(tex_place, entry.get("code", []))),
+                tests + "\\newline " if tests and why else tests, why))
