@@ -21,7 +21,8 @@ BOOT_SECONDS = 240
 COMMAND_SECONDS = 600
 PREFIX = "RDP "
 # A full pool is none: then requests wait, and the kernel may say so.
-COMPLAINT = re.compile("WARNING:|BUG:|Oops|Call Trace|I/O error")
+COMPLAINT = re.compile("WARNING:|BUG:|Oops|Call Trace|I/O error|UBSAN:|"
+                       "INFO: task|DMA-API: .*disabl")
 
 
 class Guest(Process):
@@ -71,13 +72,22 @@ class Guest(Process):
         lines = self.run(command)
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
+    def restart(self, command: str, seconds: float = BOOT_SECONDS) -> None:
+        """Runs a command that starts the guest's system anew."""
+        self._send(command)
+        self.release = self._ready(seconds)
+
     def power_off(self) -> None:
         """Ends the guest; its kernel must not have complained until then."""
         self._send("poweroff -f")
         self.wait()
-        for line in self._console_lines():
-            if COMPLAINT.search(line):
-                raise self._failure(f"the kernel says '{line}'")
+        for line in self.complaints():
+            raise self._failure(f"the kernel says '{line}'")
+
+    def complaints(self) -> List[str]:
+        """What the kernel has said of mistakes, its own or of devices."""
+        return [line for line in self._console_lines()
+                if COMPLAINT.search(line)]
 
     def _send(self, command: str) -> None:
         try:

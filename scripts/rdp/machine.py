@@ -23,6 +23,7 @@ class Machine:
     def __init__(self, accel: str, kind: str = "q35", memory: str = "1G",
                  pool: Optional[str] = "64M", virtio: str = ""):
         """
+        pool: size of pool0, which may be followed by options of it.
         virtio: options for every virtio device, such as "packed=on".
         """
         self.pool = pool
@@ -32,7 +33,7 @@ class Machine:
             "-no-reboot", "-machine", kind, "-smp", "2", "-m", memory,
             *ACCELERATORS[accel]]
         if pool:
-            self.add("-object", f"restricted-dma-pool,id=pool0,size={pool}")
+            self.add_pool("pool0", pool)
 
     def arguments(self) -> List[str]:
         return [str(places.QEMU), *self._arguments]
@@ -41,13 +42,21 @@ class Machine:
         self._arguments += arguments
         return self
 
+    def add_pool(self, ident: str, size: str) -> "Machine":
+        return self.add("-object",
+                        f"restricted-dma-pool,id={ident},size={size}")
+
     def device(self, name: str, ident: str, options: str = "",
-               pooled: bool = True) -> "Machine":
+               pooled: bool = True, pool: str = "pool0") -> "Machine":
         """Adds a virtio device, on the pool if it is pooled."""
         words = [name, f"id={ident}", options, self._virtio]
         if pooled and self.pool:
-            words.append("restricted-dma-pool=pool0")
+            words.append(f"restricted-dma-pool={pool}")
         return self.add("-device", ",".join(filter(None, words)))
+
+    def other_device(self, name: str, options: str = "") -> "Machine":
+        """Adds a device that is not virtio and cannot name a pool."""
+        return self.add("-device", ",".join(filter(None, (name, options))))
 
     def kernel(self, kernel: Path, initramfs: Path,
                append: str = "") -> "Machine":
@@ -73,8 +82,12 @@ class Machine:
         self.image("image0", path, writable)
         return self.device("virtio-blk-pci", "disk0", "drive=image0")
 
+    def user_network(self) -> "Machine":
+        """The network behind a card with netdev=user0."""
+        return self.add("-netdev", "user,id=user0")
+
     def network(self) -> "Machine":
-        self.add("-netdev", "user,id=user0")
+        self.user_network()
         return self.device("virtio-net-pci", "net0", "netdev=user0")
 
     def random(self) -> "Machine":

@@ -19,7 +19,7 @@ class Qmp:
         self._message(REPLY_SECONDS)    # the greeting
         self.command("qmp_capabilities")
 
-    def command(self, name: str, **arguments):
+    def command(self, name: str, /, **arguments):
         """Runs a command and returns what it returns."""
         request = {"execute": name}
         if arguments:

@@ -28,16 +28,23 @@ RESTRICTED_DMA_BIT = 45
 DEVICES = 4
 
 
+def our_machine(accel: str, append: str = "", kernel: Path = places.KERNEL,
+                **options) -> Machine:
+    """Our kernel on a machine without devices; options are those of Machine.
+    """
+    places.require(places.QEMU, kernel, places.INITRAMFS, places.DISK,
+                   places.PATTERN)
+    machine = Machine(accel, **options)
+    return machine.kernel(kernel, places.INITRAMFS, append)
+
+
 def full_machine(accel: str, image: Path, writable: bool = True,
                  append: str = "", **options) -> Machine:
     """Our kernel on a machine with all four kinds of device.
 
     Wants a chardev 'port'; options are those of Machine.
     """
-    places.require(places.QEMU, places.KERNEL, places.INITRAMFS, places.DISK,
-                   places.PATTERN)
-    machine = Machine(accel, **options)
-    machine.kernel(places.KERNEL, places.INITRAMFS, append)
+    machine = our_machine(accel, append, **options)
     return machine.disk(image, writable).network().random().port("port")
 
 
@@ -51,10 +58,14 @@ def check_bound(guest: Guest) -> None:
            f"{refused} of {DEVICES} drivers run without RESTRICTED_DMA")
 
 
-def verify_files(guest: Guest) -> Dict[str, int]:
-    """Every file of the disk has the SHA-256 of the manifest."""
+def verify_files(guest: Guest, mount: str = "-t ext4 /dev/vda"
+                 ) -> Dict[str, int]:
+    """Every file of the disk has the SHA-256 of the manifest.
+
+    mount: options and device; it is left mounted at /mnt.
+    """
     wanted = disk.info()
-    guest.run("mount -t ext4 /dev/vda /mnt")
+    guest.run(f"mount {mount} /mnt")
     files = int(guest.values("verify-files")["files"])
     expect(files == wanted["files"],
            f"the guest verified {files} files and not {wanted['files']}")
@@ -133,3 +144,14 @@ def check_pool(guest: Guest) -> int:
     most = int(inside["io_tlb_used_hiwater"]) * slot
     expect(most > 0, "the guest's devices never used the pool")
     return most
+
+
+def use_all(guest: Guest, size: int) -> None:
+    """Each device works in the pool, disk and network with so many bytes."""
+    check_bound(guest)
+    verify_files(guest)
+    write_pattern(guest, size)
+    download(guest, size)
+    read_random(guest)
+    talk(guest)
+    check_pool(guest)

@@ -18,6 +18,11 @@ class Refusal(GuestTest):
         self.stock("pc")
 
     @fail_on(Failure)
+    def test_stock_kernel_default_pool(self):
+        """It takes no notice of a default pool either."""
+        self.stock("q35", pool="64M,dma-default=on")
+
+    @fail_on(Failure)
     def test_hostile_driver_q35(self):
         hostile.attack(places.DISK, "hostile", self.logs, "q35")
 
@@ -25,8 +30,8 @@ class Refusal(GuestTest):
     def test_hostile_driver_pc(self):
         hostile.attack(places.DISK, "hostile", self.logs, "pc")
 
-    def stock(self, kind):
+    def stock(self, kind, **options):
         with stock.boot(self.accel, places.DISK, "stock", self.logs,
-                        kind=kind) as guest:
+                        kind=kind, **options) as guest:
             stock.check_refused(guest)
             guest.power_off()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ACPI tables with restricted pools that no sane firmware would describe."""
+
+import subprocess
+from pathlib import Path
+from typing import List, NamedTuple, Tuple
+
+from .failure import expect
+
+
+class Pool(NamedTuple):
+    """One device; ranges are pairs of start and size."""
+    ranges: List[Tuple[int, int]]
+    properties: Tuple[str, ...] = ()
+
+    def asl(self, number: int) -> str:
+        # without a range there is no _CRS at all
+        crs = "Name (_CRS, ResourceTemplate () {%s})" % "".join(
+            f"""
+              QWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed,
+                           Cacheable, ReadWrite, 0, {start:#x},
+                           {start + size - 1:#x}, 0, {size:#x})"""
+            for start, size in self.ranges) if self.ranges else ""
+        more = "".join(f', Package () {{ "{name}", 1 }}'
+                       for name in self.properties)
+        return f"""
+        Device (RDP{number:X}) {{
+            Name (_HID, "PRP0001")
+            Name (_UID, {number})
+            Name (_STA, 0xf)
+            Name (_CCA, 1)
+            {crs}
+            Name (_DSD, Package () {{
+                ToUUID ("daffd814-6eba-4d8c-8a91-bc9bbf4aa301"),
+                Package () {{
+                    Package () {{ "compatible", "restricted-dma-pool" }}{more}
+                }}
+            }})
+        }}"""
+
+
+def make(path: Path, pools: List[Pool]) -> Path:
+    """Compiles a table with these pools, which are PRP0001:00 and so on."""
+    source = path.with_suffix(".asl")
+    devices = "".join(pool.asl(number) for number, pool in enumerate(pools))
+    source.write_text('DefinitionBlock ("", "SSDT", 2, "RDP", "POOLS", 1) {\n'
+                      f"    Scope (\\_SB) {{{devices}\n    }}\n}}\n")
+    iasl = subprocess.run(["iasl", "-p", str(path.with_suffix("")),
+                           str(source)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    expect(iasl.returncode == 0, f"iasl does not take {source}: "
+           + iasl.stdout.decode(errors="replace"))
+    return path
