@@ -13,6 +13,8 @@ GUEST = BUILD / "guest"
 
 QEMU = BUILD / "qemu-build" / "qemu-system-x86_64"
 KERNEL = BUILD / "linux-build" / "arch" / "x86" / "boot" / "bzImage"
+DEBUG_KERNEL = \
+    BUILD / "linux-debug-build" / "arch" / "x86" / "boot" / "bzImage"
 INITRAMFS = GUEST / "initramfs.cpio.gz"
 STOCK_KERNEL = GUEST / "stock" / "vmlinuz"
 STOCK_INITRAMFS = GUEST / "stock" / "initramfs.cpio.gz"
