@@ -259,18 +259,26 @@ class Samples(unittest.TestCase):
         self.assertEqual(len(ranges), 2, told.stdout)
         for one in ranges:
             for word in ("MinFixed", "MaxFixed", "Cacheable", "ReadWrite"):
-                self.assertIn(word, one)
+                self.assertRegex(one, r"\b%s\b" % word)
             granularity, low, high, _, size = (
                 int(value, 16) for value in re.findall(r"0x[0-9A-F]{16}", one))
             self.assertEqual((granularity, high - low + 1), (0, size))
             self.assertEqual((low % (2 << 20), size % (2 << 20)), (0, 0))
 
+    def compile_tree(self, path):
+        told = run("dtc", "-I", "dts", "-O", "dtb", "-o", self.output, path)
+        return told.returncode or told.stdout
+
+    def trees(self, kind):
+        paths = glob.glob(os.path.join(SPEC, "devicetree", kind, "*.dts"))
+        self.assertTrue(paths)
+        return sorted(paths)
+
     def test_device_trees(self):
-        for path in glob.glob(os.path.join(SPEC, "devicetree", "*", "*.dts")):
-            with self.subTest(os.path.basename(path)):
-                told = run("dtc", "-I", "dts", "-O", "dtb", "-o", self.output,
-                           path)
-                self.assertEqual((told.returncode, told.stdout), (0, ""))
+        """All are sound as trees; what is wrong with some is the binding."""
+        said = {path: self.compile_tree(path)
+                for path in self.trees("valid") + self.trees("invalid")}
+        self.assertEqual({path: why for path, why in said.items() if why}, {})
 
     def test_device_tree_schema(self):
         if not schema_tools():
@@ -279,16 +287,16 @@ class Samples(unittest.TestCase):
         told = run("dt-mk-schema", "-j", "-o", schema,
                    os.path.join(SPEC, "devicetree", "schema"))
         self.assertEqual(told.returncode, 0, told.stdout)
-        for kind in ("valid", "invalid"):
-            paths = glob.glob(os.path.join(SPEC, "devicetree", kind, "*"))
-            self.assertTrue(paths)
-            for path in paths:
-                run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", self.output,
-                    path)
-                told = run("dt-validate", "-s", schema, self.output)
-                with self.subTest(kind + " " + os.path.basename(path)):
-                    self.assertEqual("from schema $id" in told.stdout,
-                                     kind == "invalid", told.stdout)
+
+        def refused(path):
+            self.assertEqual(self.compile_tree(path), "")
+            told = run("dt-validate", "-s", schema, self.output)
+            return "from schema $id" in told.stdout
+
+        self.assertEqual([path for path in self.trees("valid")
+                          if refused(path)], [])
+        self.assertEqual([path for path in self.trees("invalid")
+                          if not refused(path)], [])
 
 
 if __name__ == "__main__":
