@@ -21,12 +21,14 @@ ACCELERATORS = {"tcg": TCG, "kvm": KVM, "qtest": QTEST}
 
 class Machine:
     def __init__(self, accel: str, kind: str = "q35", memory: str = "1G",
-                 pool: Optional[str] = "64M", virtio: str = ""):
+                 pool: Optional[str] = "64M", virtio: str = "",
+                 qemu: Path = places.QEMU):
         """
         pool: size of pool0, which may be followed by options of it.
         virtio: options for every virtio device, such as "packed=on".
         """
         self.pool = pool
+        self._qemu = qemu
         self._virtio = virtio
         self._arguments = [
             "-nodefaults", "-no-user-config", "-display", "none",
@@ -36,7 +38,7 @@ class Machine:
             self.add_pool("pool0", pool)
 
     def arguments(self) -> List[str]:
-        return [str(places.QEMU), *self._arguments]
+        return [str(self._qemu), *self._arguments]
 
     def add(self, *arguments: str) -> "Machine":
         self._arguments += arguments

@@ -28,6 +28,7 @@ POOL_BASE, POOL_SIZE = 0x48, 0x50
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 0x01, 0x02, 0x04, 0x08
 NEEDS_RESET = 0x40
 
+F_RING_INDIRECT_DESC, F_RING_PACKED = 1 << 28, 1 << 34
 F_VERSION_1, F_ACCESS_PLATFORM, F_RESTRICTED_DMA = 1 << 32, 1 << 33, 1 << 45
 
 
@@ -115,16 +116,20 @@ class VirtioPci:
         self.set(STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK)
 
     def enable_queue(self, size: int, desc: int, driver: int,
-                     device: int) -> None:
-        """Sets up queue 0; its three parts are at the given addresses."""
-        self.set(QUEUE_SELECT, 0)
+                     device: int, queue: int = 0) -> None:
+        """Sets up a queue; its three parts are at the given addresses."""
+        self.set(QUEUE_SELECT, queue)
         self.set(QUEUE_SIZE, size)
         self.set64(QUEUE_DESC, desc)
         self.set64(QUEUE_DRIVER, driver)
         self.set64(QUEUE_DEVICE, device)
         self.set(QUEUE_ENABLE, 1)
 
-    def notify(self) -> None:
-        self.set(QUEUE_SELECT, 0)
+    def doorbell(self, queue: int) -> int:
+        """Where the driver writes the number of the queue to notify it."""
+        self.set(QUEUE_SELECT, queue)
         offset = self.get(QUEUE_NOTIFY_OFFSET) * self._notify_multiplier
-        self._qtest.store(self._places[NOTIFY] + offset, 0, 2)
+        return self._places[NOTIFY] + offset
+
+    def notify(self) -> None:
+        self._qtest.store(self.doorbell(0), 0, 2)
