@@ -75,13 +75,18 @@ def read(path):
 
 
 def code_is_there(top, place):
-    """Is a 'tree:file:function' in the stored series?"""
+    """Is a 'tree:file:function' in the stored series?
+
+    A new file has to define it, as a function or as data; of what upstream
+    has, a hunk has to be in it or to call it.
+    """
     tree, path, function = place.split(":")
     store = os.path.join(top, TREES[tree])
-    name = re.compile(r"\b%s\b" % re.escape(function))
+    name = re.compile(r"\b%s\b\s*[(\[]" % re.escape(function))
     new = os.path.join(store, "files", path)
     if os.path.exists(new):
-        return bool(name.search(read(new)))
+        return bool(re.search(r"^(?:[\w][^;#]*?\W)?%s\s*[(\[=]" %
+                              re.escape(function), read(new), re.M))
     for patch in sorted(os.listdir(store)):
         if patch.endswith(".patch"):
             text = read(os.path.join(store, patch))
@@ -125,8 +130,8 @@ def python_test_is_there(folder, test):
 
 
 def kunit_is_there(top, test):
-    """Is 'kunit suite.case' in a test file of the Linux series?"""
-    case = test.split(".")[-1]
+    """Is the case of 'kunit KIND CASE' in the Linux series?"""
+    case = test.split()[-1]
     folder = os.path.join(top, TREES["linux"], "files")
     return any(re.search(r"KUNIT_CASE\w*\(%s\b" % case,
                          read(os.path.join(where, name)))
