@@ -43,6 +43,9 @@ class Qtest:
     def write(self, address: int, data: bytes) -> None:
         self._call("write", address, len(data), "0x" + data.hex())
 
+    def out32(self, port: int, value: int) -> None:
+        self._call("outl", port, value)
+
     def config_read(self, slot: int, offset: int) -> int:
         """Reads an aligned 32-bit word of PCI configuration space, bus 0."""
         self._call("outl", PCI_ADDRESS, 1 << 31 | slot << 11 | offset)
