@@ -36,8 +36,8 @@ class Guest(Process):
                  chardevs: Iterable[str] = (), logs: Path = places.LOGS,
                  boot_seconds: float = BOOT_SECONDS):
         self.console = logs / f"{name}.console.log"
-        machine.add("-chardev", f"file,id=console,path={self.console}",
-                    "-serial", "chardev:console", "-serial", "chardev:control")
+        machine.add("-chardev", f"file,id=console,path={self.console}")
+        machine.serial_ports("console", "control")
         super().__init__(machine, logs / f"{name}.qemu.log",
                          ["control", *chardevs])
         self._control = Lines(self.socket("control"))
@@ -126,3 +126,10 @@ class Guest(Process):
     def _console_lines(self) -> List[str]:
         text = self.console.read_text(errors="replace")
         return [line.strip() for line in text.splitlines()]
+
+
+class Destination(Guest):
+    """A machine that boots nothing: a running guest is going to move in."""
+
+    def _ready(self, seconds: float) -> str:
+        return ""

@@ -29,6 +29,7 @@ class Machine:
         """
         self.pool = pool
         self._qemu = qemu
+        self._kind = kind
         self._virtio = virtio
         self._arguments = [
             "-nodefaults", "-no-user-config", "-display", "none",
@@ -94,6 +95,13 @@ class Machine:
 
     def random(self) -> "Machine":
         return self.device("virtio-rng-pci", "rng0")
+
+    def serial_ports(self, first: str, second: str) -> "Machine":
+        """Connects two serial ports to chardevs."""
+        self.add("-serial", f"chardev:{first}")
+        if self._kind.startswith("microvm"):    # it comes with one only
+            return self.add("-device", f"isa-serial,index=1,chardev={second}")
+        return self.add("-serial", f"chardev:{second}")
 
     def port(self, chardev: str) -> "Machine":
         """Adds a virtio console device with one port, named rdp.port."""
