@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The proposal for the specification: its text, samples and traceability."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -58,6 +59,30 @@ class Trace(unittest.TestCase):
                     if clauses.KEYWORD.search(text):
                         self.assertTrue(clause, text)
                         self.assertTrue(normative or "new_file" in edit, text)
+
+
+    def test_named_tests_have_to_pass(self):
+        """Each by the name that its kind of test has in meson's log."""
+        log = (("restricted-dma", "ok 1 qtest-x86_64/t-test /x86_64/a/good\n"
+                "not ok 2 qtest-x86_64/t-test /x86_64/a/bad\n"
+                "ok 3 qtest-x86_64/t-test /x86_64/a/skipped # SKIP so\n1..3"),
+               ("guests", "ok 1 /x/tests/avocado/a.py:A.test_b\n1..1"),
+               ("kunit uml", "ok 1 find\n1..1"),
+               ("spec", "ok 1 test_spec.T.test_a\n1..1"))
+        named = clauses.load(TOP)
+        named.entries = {"one": {"tests": [
+            "/x86_64/a/good", "/x86_64/a/bad", "/x86_64/a/skipped",
+            "/x86_64/a/goo", "a.py:A.test_b", "b.py:A.test_b",
+            "kunit uml find", "kunit x86_64 find", "test_spec.T.test_a"]}}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            for name, output in log:
+                file.write(json.dumps({"name": name, "result": "OK",
+                                       "stdout": output}) + "\n")
+            file.flush()
+            self.assertEqual(clauses.not_run(named, file.name), [
+                "/x86_64/a/bad: failed", "/x86_64/a/goo: did not run",
+                "/x86_64/a/skipped: skipped", "b.py:A.test_b: did not run",
+                "kunit x86_64 find: did not run"])
 
 
 def sample_section(name, edits):
