@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How scripts/compare-upstream judges."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import os
+import stat
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                       "..", "..", "scripts")
+# Lists four cases and runs the one it is given; the last one fails.
+PROGRAM = """\
+#!/bin/sh
+case $1 in
+-l) printf '# tests\\n/a\\n/b\\n/c\\n/d\\n' ;;
+-p) echo "$2" >>ran; test "$2" != /d ;;
+esac
+"""
+
+
+def load():
+    sys.path.insert(0, SCRIPTS)
+    loader = importlib.machinery.SourceFileLoader(
+        "compare_upstream", os.path.join(SCRIPTS, "compare-upstream"))
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader("compare_upstream", loader))
+    loader.exec_module(module)
+    module.without_kvm = list
+    return module
+
+
+compare = load()
+PASSED, FAILED, SKIPPED = range(3)
+
+
+class Upstream(unittest.TestCase):
+    def told(self, upstream, series):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            lost = compare.report(upstream, series)
+        return lost, out.getvalue().splitlines()
+
+    def test_same(self):
+        results = {("t", "/a"): PASSED, ("t", "/b"): PASSED}
+        self.assertEqual(self.told(results, results),
+                         (0, ["ok 1 t /a", "ok 2 t /b", "1..2"]))
+
+    def test_lost(self):
+        """A case that fails, is skipped, or does not run any more."""
+        key = ("t", "/a")
+        for series in ({key: FAILED}, {key: SKIPPED}, {}):
+            self.assertEqual(self.told({key: PASSED}, series),
+                             (1, ["not ok 1 t /a", "1..1"]))
+
+    def test_not_comparable(self):
+        lost, lines = self.told({("t", ""): FAILED, ("t", "/b"): SKIPPED}, {})
+        self.assertEqual(lost, 0)
+        self.assertEqual(lines[0],
+                         "ok 1 t # SKIP fails without the series too")
+        self.assertEqual(lines[1],
+                         "ok 2 t /b # SKIP is skipped without the series too")
+
+    def finish(self, results, wanted=lambda case: True):
+        with tempfile.TemporaryDirectory(prefix="test-upstream-") as name:
+            folder = Path(name)
+            program = folder / "program"
+            program.write_text(PROGRAM, encoding="utf-8")
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+            test = compare.Test("t", [str(program)], {}, folder)
+            compare.finish(test, results, wanted)
+            ran = folder / "ran"
+            return sorted(ran.read_text().split()) if ran.exists() else []
+
+    def test_broken_off(self):
+        """Where the program broke off is a failure, the rest runs alone."""
+        results = {("t", "/a"): PASSED, ("t", ""): FAILED}
+        self.assertEqual(self.finish(results), ["/c", "/d"])
+        self.assertEqual(results, {("t", "/a"): PASSED, ("t", "/b"): FAILED,
+                                   ("t", "/c"): PASSED, ("t", "/d"): FAILED})
+
+    def test_only_what_matters(self):
+        results = {("t", "/a"): PASSED, ("t", ""): FAILED}
+        self.assertEqual(self.finish(results, "/c".__eq__), ["/c"])
+
+    def test_failed_case(self):
+        """One that reported its failure: nothing else is to blame."""
+        results = {("t", "/a"): FAILED}
+        self.assertEqual(self.finish(results), ["/b", "/c", "/d"])
+
+
+if __name__ == "__main__":
+    unittest.main()
