@@ -16,10 +16,10 @@ LIST_END = re.compile(r"^[ \t]*\\end\{(?:itemize|enumerate|description|"
 ITEM_END = re.compile(r"\s*^[ \t]*(?:\\item\b|\\end\{)", re.M)
 
 
-def fragment(path):
+def fragment(path, ours="%"):
     """The text of a fragment, without our own comments and marks."""
     with open(path, encoding="utf-8") as file:
-        return "".join(line for line in file if not line.startswith("%"))
+        return "".join(line for line in file if not line.startswith(ours))
 
 
 def only(found, what):
@@ -117,7 +117,5 @@ class Proposal:
             folder = os.path.join(self.folder, commit["folder"])
             changed = [change(files, edit, folder)
                        for edit in commit["edits"]]
-            with open(os.path.join(folder, "message"),
-                      encoding="utf-8") as file:
-                message = file.read()
-            yield message, {path: files[path] for path in changed}
+            yield (fragment(os.path.join(folder, "message"), "#"),
+                   {path: files[path] for path in changed})

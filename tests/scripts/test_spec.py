@@ -150,7 +150,8 @@ class Apply(unittest.TestCase):
             text = fragment(path).strip("\n")
             self.assertTrue(any(text in whole for whole in after.values()),
                             path)
-        whole = "".join(after.values())
+        whole = "".join([message for message, _ in commits] +
+                        list(after.values()))
         for ours in ("%clause", "SPDX"):
             self.assertNotIn(ours, whole)
         found, added = build.lint(self.texts(), after)
