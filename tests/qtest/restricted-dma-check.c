@@ -9,7 +9,25 @@
 #include "standard-headers/linux/virtio_blk.h"
 #include "restricted-dma.h"
 
-static void assert_one_event(RdpDevice *dev, const RdpAccess *bad)
+static bool event_reports(const QDict *data, const RdpAccess *bad)
+{
+    return !strcmp(qdict_get_str(data, "what"), bad->what) &&
+           rdp_get_uint(data, "address") == bad->addr &&
+           rdp_get_uint(data, "length") == bad->len;
+}
+
+/* The access that the event reports; the last one if it is none of them */
+static const RdpAccess *find_reported(const QDict *data, const RdpAccess *bad,
+                                      unsigned n)
+{
+    while (n > 1 && !event_reports(data, bad)) {
+        bad++;
+        n--;
+    }
+    return bad;
+}
+
+static void assert_one_event(RdpDevice *dev, const RdpAccess *bad, unsigned n)
 {
     QTestState *qts = dev->guest->qts;
     g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", dev->id);
@@ -17,6 +35,7 @@ static void assert_one_event(RdpDevice *dev, const RdpAccess *bad)
 
     RDP_WAIT_FOR((event = rdp_next_event(qts)));
     data = qdict_get_qdict(event, "data");
+    bad = find_reported(data, bad, n);
     g_assert_cmpstr(qdict_get_str(data, "device"), ==, dev->id);
     g_assert_cmpstr(qdict_get_str(data, "qom-path"), ==, path);
     g_assert_cmpstr(qdict_get_str(data, "pool"), ==, "poola");
@@ -30,17 +49,28 @@ static void assert_one_event(RdpDevice *dev, const RdpAccess *bad)
     g_assert_null(rdp_next_event(qts));
 }
 
-void rdp_ring_baseline(RdpRing *ring)
+void rdp_ring_count(RdpRing *ring)
 {
     RdpGuest *guest = ring->dev->guest;
 
     rdp_forget_events(guest->qts);
     guest->violations_before = rdp_violations(guest->qts, "poola");
     ring->used_before = rdp_ring_used(ring);
-    rdp_snapshot(guest);
+}
+
+void rdp_ring_baseline(RdpRing *ring)
+{
+    rdp_ring_count(ring);
+    rdp_snapshot(ring->dev->guest);
 }
 
 void rdp_assert_refused(RdpRing *ring, const RdpAccess *bad, bool interrupt)
+{
+    rdp_assert_refused_one_of(ring, bad, 1, interrupt);
+}
+
+void rdp_assert_refused_one_of(RdpRing *ring, const RdpAccess *bad, unsigned n,
+                               bool interrupt)
 {
     static const uint8_t writes[] = { 0x0f, 0x07, 0x01, 0x4f, 0x8f };
     RdpDevice *dev = ring->dev;
@@ -48,7 +78,7 @@ void rdp_assert_refused(RdpRing *ring, const RdpAccess *bad, bool interrupt)
     unsigned i;
 
     rdp_wait_needs_reset(dev);
-    assert_one_event(dev, bad);
+    assert_one_event(dev, bad, n);
     if (interrupt) {
         g_assert_cmphex(rdp_isr(dev) & VIRTIO_PCI_ISR_CONFIG, !=, 0);
     }
@@ -65,6 +95,27 @@ void rdp_assert_refused(RdpRing *ring, const RdpAccess *bad, bool interrupt)
     rdp_assert_untouched(guest);
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==,
                      guest->violations_before + 1);
+}
+
+RdpAccess rdp_submit_bad(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
+{
+    RdpAccess access = {
+        .what = "buffer",
+        .addr = RDP_VICTIM,
+        .len = bufs[bad].len,
+    };
+
+    bufs[bad].addr = RDP_VICTIM;
+    rdp_ring_baseline(ring);
+    rdp_ring_submit(ring, bufs, n);
+    return access;
+}
+
+void rdp_assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
+{
+    RdpAccess access = rdp_submit_bad(ring, bufs, n, bad);
+
+    rdp_assert_refused(ring, &access, true);
 }
 
 void rdp_blk_request(RdpGuest *guest, RdpBuf bufs[3], bool write,

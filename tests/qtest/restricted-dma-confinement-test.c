@@ -8,10 +8,10 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "restricted-dma.h"
 
 #define SLOT        4
-#define VICTIM      (1 * MiB)       /* an address in RAM */
 #define NOWHERE     (1ULL << 45)    /* an address with nothing behind it */
 #define SECTOR      8
 
@@ -79,6 +79,7 @@ typedef struct Form {
     bool packed;
     bool indirect;
     bool event_idx;
+    bool in_order;
 } Form;
 
 typedef struct Case {
@@ -118,7 +119,7 @@ static uint64_t place_addr(RdpDevice *dev, Place place, uint64_t len,
 
     switch (place) {
     case IN_RAM:
-        return VICTIM;
+        return RDP_VICTIM;
     case AT_ZERO:
         return 0;
     case IN_NEIGHBOUR:
@@ -151,7 +152,8 @@ static uint64_t form_features(const Form *form)
     return RDP_FEATURES |
         (form->packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0) |
         (form->indirect ? BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) : 0) |
-        (form->event_idx ? BIT_ULL(VIRTIO_RING_F_EVENT_IDX) : 0);
+        (form->event_idx ? BIT_ULL(VIRTIO_RING_F_EVENT_IDX) : 0) |
+        (form->in_order ? BIT_ULL(VIRTIO_F_IN_ORDER) : 0);
 }
 
 static uint64_t form_table(const Form *form, RdpGuest *guest)
@@ -163,18 +165,10 @@ static RdpGuest *start(const Form *form, RdpDevice *dev)
 {
     RdpGuest *guest = rdp_start(
         form->machine, "-device virtio-blk-pci,id=dev0,addr=%d,drive=disk0,"
-        "restricted-dma-pool=poola,packed=on", SLOT);
+        "restricted-dma-pool=poola,packed=on,in_order=on", SLOT);
 
     rdp_device_init(dev, guest, SLOT, "dev0");
     return guest;
-}
-
-static void stop(RdpDevice *dev)
-{
-    RdpGuest *guest = dev->guest;
-
-    rdp_device_cleanup(dev);
-    rdp_stop(guest);
 }
 
 /* The buffer that is of @kind, if it is a kind of buffer */
@@ -287,7 +281,7 @@ static void test_refused(const void *data)
     for (place = 0; place < PLACES; place++) {
         try_place(&dev, &c->form, c->kind, place);
     }
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* The last bytes of the pool are as good as any */
@@ -337,14 +331,14 @@ static void test_edges(const void *data)
         }
     }
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* A buffer of no bytes is an error wherever it is, and no access */
 static void test_no_bytes(const void *data)
 {
     const Form *form = data;
-    uint64_t where[] = { VICTIM, NOWHERE, UINT64_MAX, 0, 0 };
+    uint64_t where[] = { RDP_VICTIM, NOWHERE, UINT64_MAX, 0, 0 };
     RdpGuest *guest;
     RdpDevice dev;
     unsigned i;
@@ -376,7 +370,7 @@ static void test_no_bytes(const void *data)
         rdp_blk_assert_works(&dev, form_features(form), form->packed,
                              form->indirect);
     }
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* Requests that are served touch RAM and the other pool no more than others */
@@ -418,7 +412,7 @@ static void test_canary(const void *data)
     }
     rdp_assert_untouched(guest);
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* Nothing short of a reset lets the device go on after a violation */
@@ -440,7 +434,7 @@ static void test_stays_broken(const void *data)
     rdp_ring_enable(&ring);
     rdp_driver_ok(&dev);
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    bufs[1].addr = VICTIM;
+    bufs[1].addr = RDP_VICTIM;
     rdp_ring_add(&ring, bufs, 3, table);
     rdp_snapshot(guest);
     rdp_ring_kick(&ring);
@@ -478,7 +472,7 @@ static void test_stays_broken(const void *data)
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 1);
 
     rdp_blk_assert_works(&dev, features, form->packed, form->indirect);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* A ring that the driver moves out of the pool while the device runs */
@@ -486,7 +480,7 @@ static void test_ring_moves_out(const void *data)
 {
     const Form *form = data;
     uint64_t features = form_features(form) | BIT_ULL(VIRTIO_F_RING_RESET);
-    RdpAccess bad = { .what = "used-ring", .addr = VICTIM };
+    RdpAccess bad = { .what = "used-ring", .addr = RDP_VICTIM };
     uint64_t table;
     RdpGuest *guest;
     RdpBuf bufs[3];
@@ -517,46 +511,159 @@ static void test_ring_moves_out(const void *data)
     assert_request_not_served(guest);
 
     rdp_blk_assert_works(&dev, features, form->packed, form->indirect);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
-/* A ring that fits, until the driver makes it longer */
-static void test_ring_grows(const void *data)
+/* A queue in use keeps its size, whatever the driver writes and enables */
+static void test_size_stays(const void *data)
 {
+    static const uint16_t sizes[] = {
+        RDP_RING_SIZE / 2, 1, 0, 8 * RDP_RING_SIZE, 1024, UINT16_MAX,
+    };
     const Form *form = data;
-    const uint16_t new_size = 8 * RDP_RING_SIZE;
-    RdpAccess bad = { .what = "descriptor-table" };
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
     RdpBuf bufs[3];
+    unsigned i, n;
 
     guest = start(form, &dev);
     g_assert_true(rdp_negotiate(&dev, form_features(form)));
     rdp_ring_init(&ring, &dev, 0, form->packed);
+    /* A longer ring would not be in the pool any more */
     ring.desc = guest->base + RDP_POOL_SIZE - rdp_ring_desc_size(&ring);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+
+    for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+        g_test_message("size %u", sizes[i]);
+        rdp_ring_set_size(&ring, sizes[i]);
+        g_assert_cmpuint(rdp_ring_size(&ring), ==, RDP_RING_SIZE);
+        rdp_common_writew(&dev, VIRTIO_PCI_COMMON_Q_ENABLE, 1);
+        g_assert_cmpuint(rdp_ring_size(&ring), ==, RDP_RING_SIZE);
+
+        /* Once around the ring, to where a smaller one has ended */
+        for (n = 0; n < RDP_RING_SIZE; n++) {
+            rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+            rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
+            rdp_ring_kick(&ring);
+            rdp_ring_wait(&ring);
+        }
+    }
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_device_stop(&dev);
+}
+
+/* A table that is none: an error, and no access to where it is not */
+static void test_bad_table(const void *data)
+{
+    static const uint32_t lens[] = { 0, 1, 15, 17, 47, UINT32_MAX };
+    const Form *form = data;
+    RdpGuest *guest;
+    RdpDevice dev;
+    unsigned i;
+
+    guest = start(form, &dev);
+    for (i = 0; i < ARRAY_SIZE(lens); i++) {
+        uint64_t table = guest->base + RDP_TABLE;
+        uint32_t len = cpu_to_le32(lens[i]);
+        RdpBuf bufs[3];
+        RdpRing ring;
+
+        g_test_message("a table of %u bytes", lens[i]);
+        g_assert_true(rdp_negotiate(&dev, form_features(form)));
+        rdp_ring_init(&ring, &dev, 0, form->packed);
+        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+        rdp_ring_add(&ring, bufs, 3, table);
+        /* Both kinds of descriptor have their length there */
+        rdp_poke(guest, ring.desc + offsetof(struct vring_desc, len), &len,
+                 sizeof(len));
+        rdp_snapshot(guest);
+        rdp_ring_enable(&ring);
+        rdp_driver_ok(&dev);
+        rdp_ring_kick(&ring);
+        rdp_wait_needs_reset(&dev);
+        g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+        assert_request_not_served(guest);
+        rdp_assert_untouched(guest);
+    }
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
+    rdp_device_stop(&dev);
+}
+
+/* A table in a table: its descriptor is one of a buffer, and checked as that */
+static void test_nested_table(const void *data)
+{
+    const Form *form = data;
+    RdpAccess bad = { .what = "buffer", .addr = RDP_VICTIM };
+    const uint16_t offset = form->packed ?
+        offsetof(struct vring_packed_desc, flags) :
+        offsetof(struct vring_desc, flags);
+    uint64_t table;
+    uint16_t flags;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpBuf bufs[3];
+    RdpRing ring;
+
+    guest = start(form, &dev);
+    table = guest->base + RDP_TABLE;
+    g_assert_true(rdp_negotiate(&dev, form_features(form)));
+    rdp_ring_init(&ring, &dev, 0, form->packed);
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
+    bufs[0].addr = bad.addr;
+    bad.len = bufs[0].len;
+    rdp_ring_add(&ring, bufs, 3, table);
+    flags = qtest_readw(guest->qts, table + offset) | VRING_DESC_F_INDIRECT;
+    qtest_writew(guest->qts, table + offset, flags);
     rdp_ring_baseline(&ring);
     rdp_ring_enable(&ring);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
-
-    bad.addr = ring.desc;
-    bad.len = new_size * sizeof(struct vring_desc);
-    rdp_ring_set_size(&ring, new_size);
     rdp_driver_ok(&dev);
     rdp_ring_kick(&ring);
-    rdp_assert_refused(&ring, &bad, false);
-    assert_request_not_served(guest);
-    stop(&dev);
+    rdp_assert_refused(&ring, &bad, true);
+    rdp_device_stop(&dev);
+}
+
+/* Whatever the device makes of rings on top of each other, it is in the pool */
+static void test_overlap(const void *data)
+{
+    const Form *form = data;
+    RdpGuest *guest;
+    RdpDevice dev;
+    unsigned i;
+
+    guest = start(form, &dev);
+    for (i = 0; i < 8; i++) {
+        RdpBuf bufs[3];
+        RdpRing ring;
+
+        g_test_message("overlap %u", i);
+        g_assert_true(rdp_negotiate(&dev, form_features(form)));
+        rdp_ring_init(&ring, &dev, 0, form->packed);
+        ring.avail = i & 1 ? ring.desc : ring.avail;
+        ring.used = i & 2 ? ring.avail : ring.used;
+        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+        bufs[1].addr = i & 4 ? ring.desc : bufs[1].addr;
+        rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
+        rdp_snapshot(guest);
+        rdp_ring_enable(&ring);
+        rdp_driver_ok(&dev);
+        rdp_ring_kick(&ring);
+        rdp_settle(guest->qts);
+        rdp_assert_memory_untouched(guest);
+        rdp_blk_assert_works(&dev, form_features(form), form->packed,
+                             form->indirect);
+    }
+    rdp_device_stop(&dev);
 }
 
 static char *form_path(const Form *form, const char *test)
 {
-    return g_strdup_printf("/restricted-dma/confinement/%s/%s/%s%s/%s",
+    return g_strdup_printf("/restricted-dma/confinement/%s/%s/%s%s%s/%s",
                            form->machine, form->packed ? "packed" : "split",
                            form->indirect ? "indirect" : "direct",
-                           form->event_idx ? "-event-idx" : "", test);
+                           form->event_idx ? "-event-idx" : "",
+                           form->in_order ? "-in-order" : "", test);
 }
 
 static void add_form_test(const Form *form, const char *test,
@@ -568,9 +675,9 @@ static void add_form_test(const Form *form, const char *test,
 }
 
 static void add_form(const char *machine, bool packed, bool indirect,
-                     bool event_idx)
+                     bool event_idx, bool in_order)
 {
-    const Form form = { machine, packed, indirect, event_idx };
+    const Form form = { machine, packed, indirect, event_idx, in_order };
     Kind kind;
 
     for (kind = DESC; kind <= STATUS; kind++) {
@@ -587,7 +694,12 @@ static void add_form(const char *machine, bool packed, bool indirect,
     add_form_test(&form, "canary", test_canary);
     add_form_test(&form, "stays-broken", test_stays_broken);
     add_form_test(&form, "ring-moves-out", test_ring_moves_out);
-    add_form_test(&form, "ring-grows", test_ring_grows);
+    add_form_test(&form, "size-stays", test_size_stays);
+    add_form_test(&form, "overlap", test_overlap);
+    if (indirect) {
+        add_form_test(&form, "bad-table", test_bad_table);
+        add_form_test(&form, "nested-table", test_nested_table);
+    }
 }
 
 int main(int argc, char **argv)
@@ -597,10 +709,12 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < 8; i++) {
-        add_form("q35", i & 1, i & 2, i & 4);
+        add_form("q35", i & 1, i & 2, i & 4, false);
     }
-    add_form("pc", false, false, false);
-    add_form("pc", true, true, true);
+    add_form("q35", false, true, true, true);
+    add_form("q35", true, false, false, true);
+    add_form("pc", false, false, false, false);
+    add_form("pc", true, true, true, false);
 
     return g_test_run();
 }

@@ -8,6 +8,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "qemu/sockets.h"
 #include "scsi/constants.h"
@@ -16,60 +17,9 @@
 #include "restricted-dma.h"
 
 #define SLOT        4
-#define VICTIM      (1 * MiB)
 #define SECTOR      8
 
 #define DEV_OPTIONS "id=dev0,addr=4,restricted-dma-pool=poola"
-
-/* Three places for buffers, of a page each */
-#define BUF(guest, n)   ((guest)->base + RDP_BUFFERS + (n) * 0x1000)
-
-static void stop(RdpDevice *dev)
-{
-    RdpGuest *guest = dev->guest;
-
-    rdp_device_cleanup(dev);
-    rdp_stop(guest);
-}
-
-/* From reset to DRIVER_OK with one queue */
-static void setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
-                  uint64_t features)
-{
-    g_assert_true(rdp_negotiate(dev, RDP_FEATURES | features));
-    rdp_ring_init(ring, dev, queue, false);
-    rdp_ring_enable(ring);
-    rdp_driver_ok(dev);
-}
-
-static void add_and_kick(RdpRing *ring, const RdpBuf *bufs, unsigned n)
-{
-    rdp_ring_add(ring, bufs, n, RDP_NO_TABLE);
-    rdp_ring_kick(ring);
-}
-
-/* Hand the device a chain whose buffer @bad is in RAM instead */
-static RdpAccess add_bad(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
-{
-    RdpAccess access = {
-        .what = "buffer",
-        .addr = VICTIM,
-        .len = bufs[bad].len,
-    };
-
-    bufs[bad].addr = VICTIM;
-    rdp_ring_baseline(ring);
-    add_and_kick(ring, bufs, n);
-    return access;
-}
-
-static void assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n,
-                           unsigned bad)
-{
-    RdpAccess access = add_bad(ring, bufs, n, bad);
-
-    rdp_assert_refused(ring, &access, true);
-}
 
 static void make_socketpair(int sv[2])
 {
@@ -115,25 +65,25 @@ static void test_rng(void)
     uint8_t bytes[64];
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf buf = { BUF(guest, 0), sizeof(bytes), true };
+    RdpBuf buf = { RDP_BUF(guest, 0), sizeof(bytes), true };
 
     rdp_device_init(&dev, guest, SLOT, "dev0");
-    setup(&dev, &ring, 0, 0);
+    rdp_setup(&dev, &ring, 0, 0);
     rdp_poke(guest, buf.addr, zeroes, sizeof(zeroes));
     rdp_snapshot(guest);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_ring_wait(&ring);
     qtest_bufread(guest->qts, buf.addr, bytes, sizeof(bytes));
     g_assert_cmpint(memcmp(bytes, zeroes, sizeof(bytes)), !=, 0);
     rdp_assert_untouched(guest);
 
-    assert_refuses(&ring, &buf, 1, 0);
+    rdp_assert_refuses(&ring, &buf, 1, 0);
 
-    setup(&dev, &ring, 0, 0);
-    buf.addr = BUF(guest, 0);
-    add_and_kick(&ring, &buf, 1);
+    rdp_setup(&dev, &ring, 0, 0);
+    buf.addr = RDP_BUF(guest, 0);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_ring_wait(&ring);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* virtio-net */
@@ -186,25 +136,25 @@ static void test_net_tx(void)
 
     guest = start_net(&dev, sv);
     make_packet(packet);
-    rdp_poke(guest, BUF(guest, 0), hdr, sizeof(hdr));
-    rdp_poke(guest, BUF(guest, 1), packet, sizeof(packet));
+    rdp_poke(guest, RDP_BUF(guest, 0), hdr, sizeof(hdr));
+    rdp_poke(guest, RDP_BUF(guest, 1), packet, sizeof(packet));
 
     for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
-        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(hdr), false };
-        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(packet), false };
-        setup(&dev, &ring, NET_TX, 0);
+        bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
+        bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(packet), false };
+        rdp_setup(&dev, &ring, NET_TX, 0);
         rdp_snapshot(guest);
-        add_and_kick(&ring, bufs, 2);
+        rdp_ring_submit(&ring, bufs, 2);
         rdp_ring_wait(&ring);
         assert_received(sv[0], &wire_len, sizeof(wire_len));
         assert_received(sv[0], packet, sizeof(packet));
         rdp_assert_untouched(guest);
 
-        assert_refuses(&ring, bufs, 2, bad);
+        rdp_assert_refuses(&ring, bufs, 2, bad);
         assert_received_nothing(sv[0]);
     }
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 static void test_net_rx(void)
@@ -218,22 +168,22 @@ static void test_net_rx(void)
     int sv[2];
 
     guest = start_net(&dev, sv);
-    buf = (RdpBuf) { BUF(guest, 0), 0x1000, true };
+    buf = (RdpBuf) { RDP_BUF(guest, 0), 0x1000, true };
     make_packet(packet);
-    setup(&dev, &ring, NET_RX, 0);
+    rdp_setup(&dev, &ring, NET_RX, 0);
     rdp_snapshot(guest);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     send_packet(sv[0], packet);
     rdp_ring_wait(&ring);
     qtest_bufread(guest->qts, buf.addr + NET_HDR, received, sizeof(received));
     g_assert_cmpmem(received, sizeof(received), packet, sizeof(packet));
     rdp_assert_untouched(guest);
 
-    access = add_bad(&ring, &buf, 1, 0);
+    access = rdp_submit_bad(&ring, &buf, 1, 0);
     send_packet(sv[0], packet);
     rdp_assert_refused(&ring, &access, true);
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* The packet needs two buffers, and only the second is bad */
@@ -248,16 +198,16 @@ static void test_net_rx_mergeable(void)
     int sv[2];
 
     guest = start_net(&dev, sv);
-    bufs[0] = (RdpBuf) { BUF(guest, 0), PACKET_LEN / 2, true };
-    bufs[1] = (RdpBuf) { BUF(guest, 1), PACKET_LEN, true };
+    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), PACKET_LEN / 2, true };
+    bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), PACKET_LEN, true };
     make_packet(packet);
-    setup(&dev, &ring, NET_RX, BIT_ULL(VIRTIO_NET_F_MRG_RXBUF));
+    rdp_setup(&dev, &ring, NET_RX, BIT_ULL(VIRTIO_NET_F_MRG_RXBUF));
     rdp_ring_add(&ring, &bufs[0], 1, RDP_NO_TABLE);
-    access = add_bad(&ring, &bufs[1], 1, 0);
+    access = rdp_submit_bad(&ring, &bufs[1], 1, 0);
     send_packet(sv[0], packet);
     rdp_assert_refused(&ring, &access, true);
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 static void test_net_ctrl(void)
@@ -275,27 +225,140 @@ static void test_net_ctrl(void)
     int sv[2];
 
     guest = start_net(&dev, sv);
-    rdp_poke(guest, BUF(guest, 0), &hdr, sizeof(hdr));
-    rdp_poke(guest, BUF(guest, 1), &on, sizeof(on));
+    rdp_poke(guest, RDP_BUF(guest, 0), &hdr, sizeof(hdr));
+    rdp_poke(guest, RDP_BUF(guest, 1), &on, sizeof(on));
 
     for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
         const uint8_t unset = 0xff;
 
-        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(hdr), false };
-        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(on), false };
-        bufs[2] = (RdpBuf) { BUF(guest, 2), sizeof(unset), true };
+        bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
+        bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(on), false };
+        bufs[2] = (RdpBuf) { RDP_BUF(guest, 2), sizeof(unset), true };
         rdp_poke(guest, bufs[2].addr, &unset, sizeof(unset));
-        setup(&dev, &ring, NET_CTRL, BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+        rdp_setup(&dev, &ring, NET_CTRL, BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
               BIT_ULL(VIRTIO_NET_F_CTRL_RX));
-        add_and_kick(&ring, bufs, 3);
+        rdp_ring_submit(&ring, bufs, 3);
         rdp_ring_wait(&ring);
         g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==,
                         VIRTIO_NET_OK);
 
-        assert_refuses(&ring, bufs, 3, bad);
+        rdp_assert_refuses(&ring, bufs, 3, bad);
     }
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
+}
+
+static void set_link(RdpGuest *guest, bool up)
+{
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'set_link', 'arguments':"
+                             " {'name': 'net0', 'up': %i}}", up);
+}
+
+static void setup_packed(RdpDevice *dev, RdpRing *ring, uint16_t queue)
+{
+    g_assert_true(rdp_negotiate(dev, RDP_FEATURES |
+                                BIT_ULL(VIRTIO_F_RING_PACKED)));
+    rdp_ring_init(ring, dev, queue, true);
+    rdp_ring_enable(ring);
+    rdp_driver_ok(dev);
+}
+
+/* While the link is down the device returns packets without a look at them */
+static void test_net_link_down(void)
+{
+    uint32_t wire_len = cpu_to_be32(PACKET_LEN);
+    static const uint8_t hdr[NET_HDR];
+    uint8_t packet[PACKET_LEN];
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[RDP_RING_SIZE];
+    uint64_t last;
+    unsigned i;
+    int sv[2];
+
+    make_socketpair(sv);
+    guest = rdp_start("q35", "-netdev socket,id=net0,fd=%d "
+                      "-device virtio-net-pci,packed=on,netdev=net0,"
+                      DEV_OPTIONS, sv[1]);
+    close(sv[1]);
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    make_packet(packet);
+    rdp_poke(guest, RDP_BUF(guest, 0), hdr, sizeof(hdr));
+    rdp_poke(guest, RDP_BUF(guest, 1), packet, sizeof(packet));
+    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
+    bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(packet), false };
+
+    setup_packed(&dev, &ring, NET_TX);
+    set_link(guest, false);
+    for (i = 0; i < 2 * RDP_RING_SIZE; i++) {
+        rdp_ring_submit(&ring, bufs, 2);
+        rdp_ring_wait(&ring);
+    }
+    assert_received_nothing(sv[0]);
+    set_link(guest, true);
+    rdp_ring_submit(&ring, bufs, 2);
+    rdp_ring_wait(&ring);
+    assert_received(sv[0], &wire_len, sizeof(wire_len));
+    assert_received(sv[0], packet, sizeof(packet));
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+
+    /* A chain that goes round for ever */
+    for (i = 0; i < RDP_RING_SIZE; i++) {
+        bufs[i] = bufs[0];
+    }
+    setup_packed(&dev, &ring, NET_TX);
+    set_link(guest, false);
+    rdp_ring_add(&ring, bufs, RDP_RING_SIZE, RDP_NO_TABLE);
+    last = ring.desc + rdp_ring_desc_size(&ring) - sizeof(uint16_t);
+    qtest_writew(guest->qts, last, qtest_readw(guest->qts, last) |
+                 VRING_DESC_F_NEXT);
+    rdp_ring_kick(&ring);
+    rdp_wait_needs_reset(&dev);
+    close(sv[0]);
+    rdp_device_stop(&dev);
+}
+
+/* A packet waits for a peer that does not take it, and more in the ring */
+static void test_net_queue_reset(void)
+{
+    const int small = 1;    /* the kernel makes it a few KiB */
+    uint8_t packet[PACKET_LEN];
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    int sv[2];
+
+    make_socketpair(sv);
+    g_assert_cmpint(setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &small,
+                               sizeof(small)), ==, 0);
+    guest = rdp_start("q35", "-netdev socket,id=net0,fd=%d "
+                      "-device virtio-net-pci,netdev=net0," DEV_OPTIONS,
+                      sv[1]);
+    close(sv[1]);
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    rdp_setup(&dev, &ring, NET_TX, BIT_ULL(VIRTIO_F_RING_RESET));
+    buf = (RdpBuf) { RDP_BUF(guest, 0), PACKET_LEN, false };
+    rdp_fill(guest, buf.addr, 0, PACKET_LEN);
+    while (ring.added < RDP_RING_SIZE) {
+        rdp_ring_add(&ring, &buf, 1, RDP_NO_TABLE);
+    }
+    rdp_ring_kick(&ring);
+    RDP_WAIT_FOR(rdp_ring_used(&ring) > 0);
+    g_assert_cmpuint(rdp_ring_used(&ring), <, ring.added);
+
+    rdp_ring_reset(&ring);
+    rdp_ring_init(&ring, &dev, NET_TX, false);
+    rdp_ring_enable(&ring);
+    while (recv(sv[0], packet, sizeof(packet), MSG_DONTWAIT) > 0) {
+        /* take what was sent */
+    }
+    rdp_ring_submit(&ring, &buf, 1);
+    rdp_ring_wait(&ring);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    close(sv[0]);
+    rdp_device_stop(&dev);
 }
 
 /* virtio-console */
@@ -326,19 +389,19 @@ static void test_console_tx(void)
     int sv[2];
 
     guest = start_console(&dev, sv);
-    buf = (RdpBuf) { BUF(guest, 0), sizeof(text), false };
+    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(text), false };
     rdp_poke(guest, buf.addr, text, sizeof(text));
-    setup(&dev, &ring, CONSOLE_TX, 0);
+    rdp_setup(&dev, &ring, CONSOLE_TX, 0);
     rdp_snapshot(guest);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_ring_wait(&ring);
     assert_received(sv[0], text, sizeof(text));
     rdp_assert_untouched(guest);
 
-    assert_refuses(&ring, &buf, 1, 0);
+    rdp_assert_refuses(&ring, &buf, 1, 0);
     assert_received_nothing(sv[0]);
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 static void test_console_rx(void)
@@ -353,21 +416,21 @@ static void test_console_rx(void)
     int sv[2];
 
     guest = start_console(&dev, sv);
-    buf = (RdpBuf) { BUF(guest, 0), 256, true };
-    setup(&dev, &ring, CONSOLE_RX, 0);
+    buf = (RdpBuf) { RDP_BUF(guest, 0), 256, true };
+    rdp_setup(&dev, &ring, CONSOLE_RX, 0);
     rdp_snapshot(guest);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
     rdp_ring_wait(&ring);
     qtest_bufread(guest->qts, buf.addr, received, sizeof(received));
     g_assert_cmpmem(received, sizeof(received), text, sizeof(text));
     rdp_assert_untouched(guest);
 
-    access = add_bad(&ring, &buf, 1, 0);
+    access = rdp_submit_bad(&ring, &buf, 1, 0);
     g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
     rdp_assert_refused(&ring, &access, true);
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* The device looks into the table to see how much space there is */
@@ -376,7 +439,7 @@ static void test_console_rx_table(void)
     const char text[] = "nowhere";
     RdpAccess access = {
         .what = "indirect-table",
-        .addr = VICTIM,
+        .addr = RDP_VICTIM,
         .len = sizeof(struct vring_desc),
     };
     RdpGuest *guest;
@@ -386,8 +449,8 @@ static void test_console_rx_table(void)
     int sv[2];
 
     guest = start_console(&dev, sv);
-    buf = (RdpBuf) { BUF(guest, 0), 256, true };
-    setup(&dev, &ring, CONSOLE_RX, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    buf = (RdpBuf) { RDP_BUF(guest, 0), 256, true };
+    rdp_setup(&dev, &ring, CONSOLE_RX, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
     /* Nothing need be written to the console for the device to look */
     rdp_ring_baseline(&ring);
     rdp_ring_add(&ring, &buf, 1, access.addr);
@@ -396,7 +459,7 @@ static void test_console_rx_table(void)
     g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
     rdp_assert_refused(&ring, &access, true);
     close(sv[0]);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* virtio-scsi */
@@ -425,7 +488,7 @@ static unsigned scsi_request(RdpGuest *guest, RdpBuf bufs[3], uint8_t opcode)
     bool write = opcode == WRITE_10;
     struct virtio_scsi_cmd_req req = { };
     struct virtio_scsi_cmd_resp resp = { .response = 0xff };
-    RdpBuf data = { BUF(guest, 1), SCSI_BLOCK, !write };
+    RdpBuf data = { RDP_BUF(guest, 1), SCSI_BLOCK, !write };
 
     memcpy(req.lun, scsi_lun, sizeof(req.lun));
     req.cdb[0] = opcode;
@@ -433,11 +496,11 @@ static unsigned scsi_request(RdpGuest *guest, RdpBuf bufs[3], uint8_t opcode)
         req.cdb[5] = SECTOR;
         req.cdb[8] = 1;
     }
-    rdp_poke(guest, BUF(guest, 0), &req, sizeof(req));
-    rdp_poke(guest, BUF(guest, 2), &resp, sizeof(resp));
+    rdp_poke(guest, RDP_BUF(guest, 0), &req, sizeof(req));
+    rdp_poke(guest, RDP_BUF(guest, 2), &resp, sizeof(resp));
 
-    bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(req), false };
-    bufs[1] = (RdpBuf) { BUF(guest, 2), sizeof(resp), true };
+    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(req), false };
+    bufs[1] = (RdpBuf) { RDP_BUF(guest, 2), sizeof(resp), true };
     if (opcode == TEST_UNIT_READY) {
         return 2;
     }
@@ -451,7 +514,7 @@ static void scsi_assert_good(RdpGuest *guest)
 {
     struct virtio_scsi_cmd_resp resp;
 
-    qtest_bufread(guest->qts, BUF(guest, 2), &resp, sizeof(resp));
+    qtest_bufread(guest->qts, RDP_BUF(guest, 2), &resp, sizeof(resp));
     g_assert_cmphex(resp.response, ==, VIRTIO_SCSI_S_OK);
     g_assert_cmphex(resp.status, ==, GOOD);
 }
@@ -461,10 +524,10 @@ static void scsi_setup(RdpDevice *dev, RdpRing *ring)
     RdpBuf bufs[3];
     unsigned n;
 
-    setup(dev, ring, SCSI_REQUEST, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    rdp_setup(dev, ring, SCSI_REQUEST, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
     /* The first command after a reset reports the reset */
     n = scsi_request(dev->guest, bufs, TEST_UNIT_READY);
-    add_and_kick(ring, bufs, n);
+    rdp_ring_submit(ring, bufs, n);
     rdp_ring_wait(ring);
 }
 
@@ -485,19 +548,19 @@ static void test_scsi_requests(const void *data)
             scsi_setup(&dev, &ring);
             n = scsi_request(guest, bufs, opcodes[i]);
             fill_pattern(block, sizeof(block), 0x10 * bad);
-            rdp_poke(guest, BUF(guest, 1), block, sizeof(block));
-            add_and_kick(&ring, bufs, n);
+            rdp_poke(guest, RDP_BUF(guest, 1), block, sizeof(block));
+            rdp_ring_submit(&ring, bufs, n);
             rdp_ring_wait(&ring);
             scsi_assert_good(guest);
-            qtest_bufread(guest->qts, BUF(guest, 1), block, sizeof(block));
+            qtest_bufread(guest->qts, RDP_BUF(guest, 1), block, sizeof(block));
             g_assert_cmpmem(block, sizeof(block), guest->disk.now +
                             SECTOR * SCSI_BLOCK, SCSI_BLOCK);
 
             scsi_request(guest, bufs, opcodes[i]);
-            assert_refuses(&ring, bufs, n, bad);
+            rdp_assert_refuses(&ring, bufs, n, bad);
         }
     }
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 static void test_scsi_ctrl(void)
@@ -513,23 +576,23 @@ static void test_scsi_ctrl(void)
 
     guest = start_scsi(&dev, "");
     memcpy(req.lun, scsi_lun, sizeof(req.lun));
-    rdp_poke(guest, BUF(guest, 0), &req, sizeof(req));
+    rdp_poke(guest, RDP_BUF(guest, 0), &req, sizeof(req));
 
     for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
         const uint8_t unset = 0xff;
 
-        bufs[0] = (RdpBuf) { BUF(guest, 0), sizeof(req), false };
-        bufs[1] = (RdpBuf) { BUF(guest, 1), sizeof(unset), true };
+        bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(req), false };
+        bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(unset), true };
         rdp_poke(guest, bufs[1].addr, &unset, sizeof(unset));
-        setup(&dev, &ring, SCSI_CTRL, 0);
-        add_and_kick(&ring, bufs, 2);
+        rdp_setup(&dev, &ring, SCSI_CTRL, 0);
+        rdp_ring_submit(&ring, bufs, 2);
         rdp_ring_wait(&ring);
         g_assert_cmphex(qtest_readb(guest->qts, bufs[1].addr), ==,
                         VIRTIO_SCSI_S_OK);
 
-        assert_refuses(&ring, bufs, 2, bad);
+        rdp_assert_refuses(&ring, bufs, 2, bad);
     }
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* An event comes when a disk is taken away, long after its buffer was given */
@@ -542,13 +605,14 @@ static void test_scsi_event(void)
     RdpBuf buf;
 
     guest = start_scsi(&dev, "");
-    buf = (RdpBuf) { BUF(guest, 0), sizeof(struct virtio_scsi_event), true };
-    setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
-    access = add_bad(&ring, &buf, 1, 0);
+    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(struct virtio_scsi_event),
+                     true };
+    rdp_setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    access = rdp_submit_bad(&ring, &buf, 1, 0);
     qtest_qmp_assert_success(guest->qts, "{'execute': 'device_del',"
                              " 'arguments': {'id': 'hd0'}}");
     rdp_assert_refused(&ring, &access, true);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* Who looks at a queue from outside does not act for the driver */
@@ -562,9 +626,10 @@ static void test_debug_query(void)
     RdpBuf buf;
 
     guest = start_scsi(&dev, "");
-    buf = (RdpBuf) { BUF(guest, 0), sizeof(struct virtio_scsi_event), true };
-    setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
-    rdp_ring_add(&ring, &buf, 1, VICTIM);
+    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(struct virtio_scsi_event),
+                     true };
+    rdp_setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    rdp_ring_add(&ring, &buf, 1, RDP_VICTIM);
     response = qtest_qmp(guest->qts,
                          "{'execute': 'x-query-virtio-queue-element',"
                          " 'arguments': {'queue': 1, 'path':"
@@ -575,7 +640,7 @@ static void test_debug_query(void)
     qobject_unref(response);
     g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* virtio-blk, with its queues in other threads */
@@ -595,11 +660,11 @@ static void test_blk_iothread(void)
         bool write = i & 1;
 
         rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
-        setup(&dev, &ring, 0, 0);
+        rdp_setup(&dev, &ring, 0, 0);
         rdp_blk_request(guest, bufs, write, SECTOR, 0x5a);
-        assert_refuses(&ring, bufs, 3, i % 3);
+        rdp_assert_refuses(&ring, bufs, 3, i % 3);
     }
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* What one queue does breaks the device, and with it the other queue */
@@ -624,19 +689,19 @@ static void test_blk_two_iothreads(void)
     rdp_driver_ok(&dev);
 
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    add_and_kick(&good_ring, bufs, 3);
+    rdp_ring_submit(&good_ring, bufs, 3);
     rdp_ring_wait(&good_ring);
 
-    assert_refuses(&bad_ring, bufs, 3, 1);
+    rdp_assert_refuses(&bad_ring, bufs, 3, 1);
 
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    add_and_kick(&good_ring, bufs, 3);
+    rdp_ring_submit(&good_ring, bufs, 3);
     rdp_settle(guest->qts);
     g_assert_cmpuint(rdp_ring_used(&good_ring), ==, 1);
     rdp_assert_untouched(guest);
 
     rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* The guest ejects a device that is about to say that it needs a reset */
@@ -658,10 +723,10 @@ static void test_blk_unplug(void)
                              "{'addr': '4', 'drive': %s, 'iothread': 'io0',"
                              " 'restricted-dma-pool': 'poola'}", node);
         rdp_device_init(&dev, guest, SLOT, "dev0");
-        setup(&dev, &ring, 0, 0);
+        rdp_setup(&dev, &ring, 0, 0);
         rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        bufs[1].addr = VICTIM;
-        add_and_kick(&ring, bufs, 3);
+        bufs[1].addr = RDP_VICTIM;
+        rdp_ring_submit(&ring, bufs, 3);
         qpci_unplug_acpi_device_test(guest->qts, "dev0", SLOT);
         rdp_settle(guest->qts);
         rdp_device_cleanup(&dev);
@@ -682,7 +747,7 @@ static void test_msix(void)
     const uint64_t message = 2 * MiB;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf buf = { BUF(guest, 0), 64, true };
+    RdpBuf buf = { RDP_BUF(guest, 0), 64, true };
 
     rdp_device_init(&dev, guest, SLOT, "dev0");
     qpci_msix_enable(dev.pci);
@@ -699,13 +764,13 @@ static void test_msix(void)
     rdp_ring_enable(&ring);
     rdp_driver_ok(&dev);
     rdp_snapshot(guest);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_ring_wait(&ring);
     rdp_settle(guest->qts);
     stl_le_p(guest->ram.before + message, MSIX_DATA);
     rdp_assert_untouched(guest);
     qpci_msix_disable(dev.pci);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* Events */
@@ -730,8 +795,8 @@ static void break_rng(RdpDevice *dev, uint64_t addr)
     RdpBuf buf = { addr, 64, true };
     RdpRing ring;
 
-    setup(dev, &ring, 0, 0);
-    add_and_kick(&ring, &buf, 1);
+    rdp_setup(dev, &ring, 0, 0);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_wait_needs_reset(dev);
 }
 
@@ -755,21 +820,60 @@ static void test_event_rate(void)
     unsigned i;
 
     for (i = 0; i < 10; i++) {
-        break_rng(&first, VICTIM + i * 0x1000);
+        break_rng(&first, RDP_VICTIM + i * 0x1000);
     }
-    break_rng(&second, VICTIM);
-    assert_event(guest->qts, "dev0", VICTIM);
-    assert_event(guest->qts, "dev1", VICTIM);
+    break_rng(&second, RDP_VICTIM);
+    assert_event(guest->qts, "dev0", RDP_VICTIM);
+    assert_event(guest->qts, "dev1", RDP_VICTIM);
     g_assert_null(rdp_next_event(guest->qts));
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 11);
 
     /* The last of those that were held back */
     qtest_clock_step(guest->qts, RDP_EVENT_PERIOD_NS);
-    assert_event(guest->qts, "dev0", VICTIM + 9 * 0x1000);
+    assert_event(guest->qts, "dev0", RDP_VICTIM + 9 * 0x1000);
     g_assert_null(rdp_next_event(guest->qts));
 
     rdp_device_cleanup(&second);
-    stop(&first);
+    rdp_device_stop(&first);
+}
+
+/* Nor can it fill the host's log */
+static void test_log_rate(void)
+{
+    const unsigned attempts = 300;
+    int64_t start = g_get_monotonic_time();
+    g_autofree char *path = NULL;
+    g_autofree char *log = NULL;
+    g_auto(GStrv) lines = NULL;
+    int64_t seconds;
+    RdpGuest *guest;
+    RdpDevice dev;
+    unsigned i, found = 0;
+    int fd;
+
+    fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+                      "-device virtio-rng-pci,rng=rng0," DEV_OPTIONS " 2>%s",
+                      path);
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    for (i = 0; i < attempts; i++) {
+        break_rng(&dev, RDP_VICTIM);
+    }
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, attempts);
+    rdp_device_stop(&dev);
+    seconds = (g_get_monotonic_time() - start) / G_USEC_PER_SEC + 1;
+
+    g_assert_true(g_file_get_contents(path, &log, NULL, NULL));
+    g_unlink(path);
+    lines = g_strsplit(log, "\n", -1);
+    for (i = 0; lines[i]; i++) {
+        found += !!strstr(lines[i], "outside restricted-dma-pool 'poola'");
+    }
+    g_assert_cmpuint(found, >=, 1);
+    g_assert_cmpuint(found, <=, seconds + 1);
+    g_assert_cmpuint(found, <, attempts);
 }
 
 /* Devices that share a pool do not share its fate */
@@ -780,18 +884,18 @@ static void test_other_device_goes_on(void)
     RdpBuf buf = { guest->base + RDP_TABLE, 64, true };
     RdpRing ring;
 
-    break_rng(&first, VICTIM);
+    break_rng(&first, RDP_VICTIM);
 
     g_assert_true(rdp_negotiate(&second, RDP_FEATURES));
     rdp_ring_init(&ring, &second, 0, false);
     rdp_ring_enable(&ring);
     rdp_driver_ok(&second);
-    add_and_kick(&ring, &buf, 1);
+    rdp_ring_submit(&ring, &buf, 1);
     rdp_ring_wait(&ring);
     g_assert_cmphex(rdp_status(&second) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
 
     rdp_device_cleanup(&second);
-    stop(&first);
+    rdp_device_stop(&first);
 }
 
 int main(int argc, char **argv)
@@ -804,6 +908,10 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/net/rx-mergeable",
                    test_net_rx_mergeable);
     qtest_add_func("/restricted-dma/device/net/ctrl", test_net_ctrl);
+    qtest_add_func("/restricted-dma/device/net/link-down",
+                   test_net_link_down);
+    qtest_add_func("/restricted-dma/device/net/queue-reset",
+                   test_net_queue_reset);
     qtest_add_func("/restricted-dma/device/console/tx", test_console_tx);
     qtest_add_func("/restricted-dma/device/console/rx", test_console_rx);
     qtest_add_func("/restricted-dma/device/console/rx-table",
@@ -822,6 +930,7 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/blk/unplug", test_blk_unplug);
     qtest_add_func("/restricted-dma/device/msix", test_msix);
     qtest_add_func("/restricted-dma/device/event-rate", test_event_rate);
+    qtest_add_func("/restricted-dma/device/log-rate", test_log_rate);
     qtest_add_func("/restricted-dma/device/other-device-goes-on",
                    test_other_device_goes_on);
 

@@ -10,13 +10,19 @@
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
                      const char *id)
 {
+    rdp_device_init_at(dev, guest, QPCI_DEVFN(slot, 0), id);
+}
+
+void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
+                        const char *id)
+{
     bool seen[VIRTIO_PCI_CAP_ISR_CFG + 1] = { };
-    uint8_t bar = 0, cap;
+    uint8_t bar = 0, notify_bar = 0, cap;
 
     memset(dev, 0, sizeof(*dev));
     dev->guest = guest;
     dev->id = id;
-    dev->pci = qpci_device_find(guest->bus, QPCI_DEVFN(slot, 0));
+    dev->pci = qpci_device_find(guest->bus, devfn);
     g_assert_nonnull(dev->pci);
 
     for (cap = qpci_config_readb(dev->pci, PCI_CAPABILITY_LIST); cap;
@@ -37,6 +43,7 @@ void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
             dev->common = offset;
             break;
         case VIRTIO_PCI_CAP_NOTIFY_CFG:
+            notify_bar = qpci_config_readb(dev->pci, cap + VIRTIO_PCI_CAP_BAR);
             dev->notify = offset;
             dev->notify_multiplier =
                 qpci_config_readl(dev->pci, cap + VIRTIO_PCI_NOTIFY_CAP_MULT);
@@ -51,12 +58,23 @@ void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
     g_assert(seen[VIRTIO_PCI_CAP_ISR_CFG]);
 
     dev->bar = qpci_iomap(dev->pci, bar, NULL);
+    dev->notify_bar = notify_bar == bar ? dev->bar
+                                        : qpci_iomap(dev->pci, notify_bar,
+                                                     NULL);
     qpci_device_enable(dev->pci);
 }
 
 void rdp_device_cleanup(RdpDevice *dev)
 {
     g_free(dev->pci);
+}
+
+void rdp_device_stop(RdpDevice *dev)
+{
+    RdpGuest *guest = dev->guest;
+
+    rdp_device_cleanup(dev);
+    rdp_stop(guest);
 }
 
 void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value)

@@ -54,8 +54,35 @@ static void file_assert_untouched(const RdpFile *file)
     g_error("%s: changed at offset 0x%zx", file->path, i);
 }
 
+/* hw/i386/microvm.h */
+#define MICROVM_ECAM        0xe0000000
+#define MICROVM_BARS        0xc0000000
+
+static void bus_init(RdpGuest *guest, bool microvm)
+{
+    if (!microvm) {
+        guest->bus = qpci_new_pc(guest->qts, NULL);
+        return;
+    }
+    guest->ecam = g_new0(QGenericPCIBus, 1);
+    qpci_init_generic(guest->ecam, guest->qts, NULL, false);
+    guest->ecam->ecam_alloc_ptr = MICROVM_ECAM;
+    guest->bus = &guest->ecam->bus;
+    guest->bus->mmio_alloc_ptr = MICROVM_BARS;
+    guest->bus->mmio_limit = MICROVM_ECAM;
+}
+
+static void bus_cleanup(RdpGuest *guest)
+{
+    if (!guest->ecam) {
+        qpci_free_pc(guest->bus);
+    }
+    g_free(guest->ecam);
+}
+
 RdpGuest *rdp_start(const char *machine, const char *devices, ...)
 {
+    bool microvm = !strcmp(machine, "microvm");
     RdpGuest *guest = g_new0(RdpGuest, 1);
     g_autoptr(GError) err = NULL;
     g_autofree char *more = NULL;
@@ -74,18 +101,19 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
     more = g_strdup_vprintf(devices, ap);
     va_end(ap);
     guest->qts = qtest_initf(
-        "-nodefaults -machine %s,memory-backend=ram -m %dM "
+        "-nodefaults -machine %s%s,memory-backend=ram -m %dM "
         "-object memory-backend-file,id=ram,share=on,size=%dM,mem-path=%s "
         "-object memory-backend-file,id=mem,share=on,size=%dM,mem-path=%s "
         "-object restricted-dma-pool,id=poolb,size=%dM,memdev=mem "
         "-object restricted-dma-pool,id=poola,size=%dM "
-        "-drive if=none,id=disk0,format=raw,cache=unsafe,file=%s %s",
-        machine, (int)(RDP_RAM_SIZE / MiB),
+        "-drive if=none,id=disk0,format=raw,cache=unsafe,auto-read-only=off,"
+        "file=%s %s",
+        machine, microvm ? ",pcie=on" : "", (int)(RDP_RAM_SIZE / MiB),
         (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
         guest->disk.path, more);
-    guest->bus = qpci_new_pc(guest->qts, NULL);
+    bus_init(guest, microvm);
 
     /* QEMU has opened them; a test that fails shall leave nothing behind */
     unlink(guest->ram.path);
@@ -105,7 +133,7 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
 
 void rdp_stop(RdpGuest *guest)
 {
-    qpci_free_pc(guest->bus);
+    bus_cleanup(guest);
     qtest_quit(guest->qts);
     file_cleanup(&guest->ram);
     file_cleanup(&guest->neighbour);

@@ -65,6 +65,28 @@ static const Sequence sequences[] = {
         { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
         { ACCEPT, V1 }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
     } },
+    { "FEATURES_OK twice", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "FEATURES_OK twice, and fewer features the second time", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { ACCEPT, 0 }, { STATUS, A | D | F }, { QUEUE },
+        { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "features change their mind after DRIVER_OK", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { ACCEPT, 0 }, { KICK },
+    } },
+    { "DRIVER_OK withdrawn and given again", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { STATUS, A | D | F },
+        { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "a queue that comes after DRIVER_OK", SERVED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES },
+        { STATUS, A | D | F }, { STATUS, A | D | F | OK }, { QUEUE }, { KICK },
+    } },
     { "accepted at the second attempt", SERVED, {
         { STATUS, A | D }, { ACCEPT, V1 }, { STATUS, A | D | F },
         { RESET }, { STATUS, A | D }, { ACCEPT, RDP_FEATURES },
@@ -89,6 +111,23 @@ static const Sequence sequences[] = {
         { QUEUE }, { MASTER_OFF }, { STATUS, A | D | F | OK }, { KICK },
     } },
 
+    { "DRIVER_OK without queues", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { STATUS, A | D | F | OK }, { KICK },
+    } },
+    { "reset after the queue was enabled", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { RESET }, { KICK },
+    } },
+    { "reset of a device that runs", UNTOUCHED, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { RESET }, { KICK },
+    } },
+
+    { "DRIVER_OK after a reset", BROKEN, {
+        { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
+        { EMPTY_QUEUE }, { RESET }, { STATUS, A | D | OK }, { KICK },
+    } },
     { "nothing but DRIVER_OK", BROKEN, {
         { QUEUE }, { STATUS, OK }, { KICK },
     } },
@@ -191,6 +230,21 @@ static void do_step(Driver *drv, const Step *step)
     }
 }
 
+/* No write of the status but a reset helps, nor any change of features */
+static void assert_stays_broken(Driver *drv)
+{
+    unsigned status;
+
+    for (status = 1; status <= UINT8_MAX; status += status) {
+        rdp_accept(&drv->dev, RDP_FEATURES);
+        rdp_set_status(&drv->dev, status);
+        rdp_set_status(&drv->dev, status | A | D | F | OK);
+        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
+                        !=, 0);
+        rdp_ring_kick(&drv->ring);
+    }
+}
+
 static void assert_outcome(Driver *drv, Outcome outcome)
 {
     RdpGuest *guest = drv->dev.guest;
@@ -204,14 +258,13 @@ static void assert_outcome(Driver *drv, Outcome outcome)
         return;
     }
 
+    if (outcome == BROKEN) {
+        assert_stays_broken(drv);
+    }
     rdp_settle(guest->qts);
     qtest_bufread(guest->qts, guest->base, pool, sizeof(pool));
     g_assert_cmpmem(pool, sizeof(pool), drv->pool, sizeof(drv->pool));
     rdp_assert_untouched(guest);
-    if (outcome == BROKEN) {
-        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
-                        !=, 0);
-    }
 }
 
 static void run(Driver *drv, const Sequence *sequence)

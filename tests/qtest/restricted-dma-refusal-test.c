@@ -5,6 +5,8 @@
  */
 
 #include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include <sys/un.h>
 #include "libqtest.h"
 
 #define POOL    "-object restricted-dma-pool,id=pool0,size=2M "
@@ -17,6 +19,13 @@ typedef struct Refusal {
     const char *needs_device;   /* skip where QEMU was built without it ... */
     const char *needs_machine;  /* ... or without this */
 } Refusal;
+
+/* A device that reaches its vhost back end through a character device */
+#define VHOST(device, options)                                          \
+    { "device/" device,                                                 \
+      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,"   \
+      "wait=off -device " device ",chardev=chr0," options WITH,         \
+      { "vhost-user", "restricted-dma-pool", "vhost back end" }, device }
 
 static const Refusal refusals[] = {
     /* The object */
@@ -87,9 +96,20 @@ static const Refusal refusals[] = {
     { "machine/none", "-machine none " POOL, { "none", "pool0" } },
     { "machine/isapc", "-machine isapc " POOL, { "isapc", "pool0" },
       .needs_machine = "isapc" },
-    { "machine/microvm", "-machine microvm " POOL, { "microvm", "pool0" },
-      .needs_machine = "microvm" },
     { "machine/no-acpi", "-machine acpi=off " POOL, { "acpi", "pool0" } },
+    { "machine/microvm/no-acpi", "-machine microvm,acpi=off " POOL,
+      { "acpi", "pool0" } },
+    { "machine/microvm/in-ram",
+      "-machine microvm -m 4G "
+      "-object restricted-dma-pool,id=pool0,size=2M,addr=0x100000000",
+      { "pool0", "addr" } },
+    { "machine/microvm/in-pci-window",
+      "-machine microvm,pcie=on "
+      "-object restricted-dma-pool,id=pool0,size=4M,addr=0xbfffe00000",
+      { "phys-bits", "addr" } },
+    { "machine/microvm/not-addressable",
+      "-machine microvm -object restricted-dma-pool,id=pool0,size=2T",
+      { "phys-bits", "size" } },
 
     /* The device */
     { "device/no-such-pool",
@@ -121,45 +141,46 @@ static const Refusal refusals[] = {
       { "restricted-dma-pool", "IOMMU" }, "virtio-iommu-pci" },
     { "device/balloon",
       POOL "-device virtio-balloon-pci," WITH,
-      { "balloon", "restricted-dma-pool" }, "virtio-balloon-pci" },
+      { "balloon", "restricted-dma-pool", "pages" }, "virtio-balloon-pci" },
     { "device/mem",
       POOL "-m 128M,maxmem=1G -object memory-backend-ram,id=mem0,size=128M "
       "-device virtio-mem-pci,memdev=mem0," WITH,
-      { "mem", "restricted-dma-pool" }, "virtio-mem-pci" },
+      { "mem", "restricted-dma-pool", "adds" }, "virtio-mem-pci" },
     { "device/pmem",
       POOL "-m 128M,maxmem=1G -object memory-backend-ram,id=mem0,size=128M "
       "-device virtio-pmem-pci,memdev=mem0," WITH,
-      { "pmem", "restricted-dma-pool" }, "virtio-pmem-pci" },
+      { "pmem", "restricted-dma-pool", "without DMA" }, "virtio-pmem-pci" },
     { "device/iommu",
       POOL "-device virtio-iommu-pci," WITH,
-      { "iommu", "restricted-dma-pool" }, "virtio-iommu-pci" },
-    { "device/gpu",
-      POOL "-device virtio-gpu-pci," WITH,
-      { "gpu", "restricted-dma-pool" }, "virtio-gpu-pci" },
-    { "device/input",
-      POOL "-device virtio-keyboard-pci," WITH,
-      { "keyboard", "restricted-dma-pool" }, "virtio-keyboard-pci" },
-    { "device/crypto",
-      POOL "-object cryptodev-backend-builtin,id=crypt0 "
-      "-device virtio-crypto-pci,cryptodev=crypt0," WITH,
-      { "crypto", "restricted-dma-pool" }, "virtio-crypto-pci" },
-    { "device/sound",
-      POOL "-audiodev none,id=audio0 "
-      "-device virtio-sound-pci,audiodev=audio0," WITH,
-      { "sound", "restricted-dma-pool" }, "virtio-sound-pci" },
-    /* No back end has to be there for that */
-    { "device/vhost-user-blk",
-      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,wait=off "
-      "-device vhost-user-blk-pci,chardev=chr0," WITH,
-      { "vhost-user-blk", "restricted-dma-pool" }, "vhost-user-blk-pci" },
-    { "device/vhost-user-scsi",
-      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,wait=off "
-      "-device vhost-user-scsi-pci,chardev=chr0," WITH,
-      { "vhost-user-scsi", "restricted-dma-pool" }, "vhost-user-scsi-pci" },
-    { "device/9p",
-      POOL "-fsdev local,id=fs0,path=.,security_model=none "
-      "-device virtio-9p-pci,fsdev=fs0,mount_tag=tag," WITH,
-      { "9p", "restricted-dma-pool" }, "virtio-9p-pci" },
+      { "iommu", "restricted-dma-pool", "translates" }, "virtio-iommu-pci" },
+    { "device/gpu-gl",
+      POOL "-device virtio-gpu-gl-pci," WITH,
+      { "gpu-gl", "restricted-dma-pool", "renderer" }, "virtio-gpu-gl-pci" },
+    /* No back end has to be there for those that leave all to vhost */
+    VHOST("vhost-user-blk-pci", ""),
+    VHOST("vhost-user-scsi-pci", ""),
+    VHOST("vhost-user-fs-pci", "tag=tag,"),
+    VHOST("vhost-user-gpu-pci", ""),
+    VHOST("vhost-user-vga", ""),
+    VHOST("vhost-user-input-pci", ""),
+    VHOST("vhost-user-i2c-pci", ""),
+    VHOST("vhost-user-gpio-pci", ""),
+    VHOST("vhost-user-rng-pci", ""),
+    VHOST("vhost-user-snd-pci", ""),
+    VHOST("vhost-user-scmi-pci", ""),
+    VHOST("vhost-user-vsock-pci", ""),
+    { "device/vhost-vsock-pci",
+      POOL "-device vhost-vsock-pci,guest-cid=3," WITH,
+      { "vhost-vsock", "restricted-dma-pool", "vhost back end" },
+      "vhost-vsock-pci" },
+    { "device/vhost-scsi-pci",
+      POOL "-device vhost-scsi-pci,wwpn=naa.0123456789abcdef," WITH,
+      { "vhost-scsi", "restricted-dma-pool", "vhost back end" },
+      "vhost-scsi-pci" },
+    { "device/vhost-vdpa-device-pci",
+      POOL "-device vhost-vdpa-device-pci,vhostdev=/dev/null," WITH,
+      { "vhost-vdpa", "restricted-dma-pool", "vhost back end" },
+      "vhost-vdpa-device-pci" },
 };
 
 /* Run QEMU; one that accepts its options is told to quit, with status 0 */
@@ -215,6 +236,80 @@ static void test_refusal(const void *data)
     }
 }
 
+/*
+ * A virtio-net device is as good as its netdev.  This back end says no more
+ * than that it has no features; QEMU does not ask for more before it looks at
+ * the device.
+ */
+#define VHOST_USER_GET_FEATURES 1
+#define VHOST_USER_VERSION      1
+#define VHOST_USER_REPLY        4
+
+typedef struct QEMU_PACKED VhostMessage {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size;
+    uint64_t payload[32];
+} VhostMessage;
+
+static bool read_all(int fd, void *buf, size_t len)
+{
+    return !len || recv(fd, buf, len, MSG_WAITALL) == len;
+}
+
+static void *serve_vhost(void *listener)
+{
+    int fd = accept(GPOINTER_TO_INT(listener), NULL, NULL);
+    const size_t header = offsetof(VhostMessage, payload);
+    VhostMessage msg;
+
+    g_assert_cmpint(fd, >=, 0);
+    while (read_all(fd, &msg, header) && msg.size <= sizeof(msg.payload) &&
+           read_all(fd, msg.payload, msg.size)) {
+        if (msg.request == VHOST_USER_GET_FEATURES) {
+            msg.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
+            msg.size = sizeof(msg.payload[0]);
+            msg.payload[0] = 0;
+            g_assert_cmpint(send(fd, &msg, header + msg.size, 0), ==,
+                            header + msg.size);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+static void test_vhost_netdev(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "vhost", NULL);
+    g_autofree char *args = g_strdup_printf(
+        POOL "-object memory-backend-memfd,id=ram,size=128M,share=on "
+        "-machine memory-backend=ram -chardev socket,id=chr0,path=%s "
+        "-netdev vhost-user,id=net0,chardev=chr0 "
+        "-device virtio-net-pci,netdev=net0," WITH, path);
+    g_autofree char *errors = NULL;
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    GThread *server;
+
+    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&addr, sizeof(addr)),
+                    ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    server = g_thread_new("vhost", serve_vhost, GINT_TO_POINTER(listener));
+
+    g_assert_cmpint(run_qemu(args, &errors), ==, 1);
+    g_test_message("%s", errors);
+    assert_mentions(errors, "netdev 'net0'");
+    assert_mentions(errors, "vhost");
+    assert_mentions(errors, "restricted-dma-pool");
+
+    g_thread_join(server);
+    close(listener);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
 /* Options like those above that do work, to know that the others fail alone */
 static void test_accepted(void)
 {
@@ -225,6 +320,9 @@ static void test_accepted(void)
         POOL "-device virtio-net-pci,disable-modern=off,disable-legacy=on,"
             WITH,
         POOL "-machine pc -device virtio-net-pci," WITH,
+        POOL "-machine microvm,pcie=on -device virtio-net-pci," WITH,
+        "-machine microvm,pcie=on "
+            "-object restricted-dma-pool,id=pool0,size=2M,addr=0xbfffe00000",
         "-object restricted-dma-pool,id=pool0,size=2M,addr=0x180000000 "
             "-object restricted-dma-pool,id=pool1,size=2M,addr=0x180200000",
         "-object restricted-dma-pool,id=pool0,size=2M,dma-default=on "
@@ -232,6 +330,8 @@ static void test_accepted(void)
         "-object memory-backend-ram,id=mem0,size=2M "
             "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0",
         "-m 5G -object restricted-dma-pool,id=pool0,size=2M,addr=0x1c0000000",
+        POOL "-machine default_bus_bypass_iommu=on -device intel-iommu "
+            "-device virtio-net-pci," WITH,
         "-object '{\"qom-type\": \"restricted-dma-pool\", \"id\": \"pool0\", "
             "\"size\": 2097152}' -device '{\"driver\": \"virtio-net-pci\", "
             "\"restricted-dma-pool\": \"pool0\"}'",
@@ -324,6 +424,7 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(path, &refusals[i], test_refusal);
     }
+    qtest_add_func("/restricted-dma/refusal/vhost-netdev", test_vhost_netdev);
     qtest_add_func("/restricted-dma/refusal/accepted", test_accepted);
     qtest_add_func("/restricted-dma/refusal/run-time/object",
                    test_runtime_object);

@@ -31,6 +31,15 @@ void rdp_ring_set_size(RdpRing *ring, uint16_t size)
     rdp_common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SIZE, size);
 }
 
+uint16_t rdp_ring_size(const RdpRing *ring)
+{
+    RdpDevice *dev = ring->dev;
+
+    rdp_common_writew(dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
+    return qpci_io_readw(dev->pci, dev->bar,
+                         dev->common + VIRTIO_PCI_COMMON_Q_SIZE);
+}
+
 void rdp_ring_set_vector(RdpRing *ring, uint16_t vector)
 {
     rdp_common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
@@ -52,6 +61,15 @@ void rdp_ring_enable(RdpRing *ring)
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_AVAILLO, ring->avail);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_USEDLO, ring->used);
     rdp_common_writew(dev, VIRTIO_PCI_COMMON_Q_ENABLE, 1);
+}
+
+void rdp_setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
+               uint64_t features)
+{
+    g_assert_true(rdp_negotiate(dev, RDP_FEATURES | features));
+    rdp_ring_init(ring, dev, queue, false);
+    rdp_ring_enable(ring);
+    rdp_driver_ok(dev);
 }
 
 void rdp_ring_reset(RdpRing *ring)
@@ -121,7 +139,7 @@ static void put_split(RdpGuest *guest, uint64_t table, unsigned index,
     struct vring_desc desc = {
         .addr = cpu_to_le64(buf->addr),
         .len = cpu_to_le32(buf->len),
-        .flags = cpu_to_le16(flags |
+        .flags = cpu_to_le16(flags | buf->flags |
                              (buf->device_writes ? VRING_DESC_F_WRITE : 0)),
         .next = cpu_to_le16(next),
     };
@@ -136,7 +154,7 @@ static void put_packed(RdpGuest *guest, uint64_t table, unsigned index,
         .addr = cpu_to_le64(buf->addr),
         .len = cpu_to_le32(buf->len),
         .id = cpu_to_le16(id),
-        .flags = cpu_to_le16(flags |
+        .flags = cpu_to_le16(flags | buf->flags |
                              (buf->device_writes ? VRING_DESC_F_WRITE : 0)),
     };
 
@@ -223,8 +241,14 @@ void rdp_ring_kick(RdpRing *ring)
     rdp_common_writew(dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
     offset = qpci_io_readw(dev->pci, dev->bar,
                            dev->common + VIRTIO_PCI_COMMON_Q_NOFF);
-    qpci_io_writew(dev->pci, dev->bar,
+    qpci_io_writew(dev->pci, dev->notify_bar,
                    dev->notify + offset * dev->notify_multiplier, ring->queue);
+}
+
+void rdp_ring_submit(RdpRing *ring, const RdpBuf *bufs, unsigned n)
+{
+    rdp_ring_add(ring, bufs, n, RDP_NO_TABLE);
+    rdp_ring_kick(ring);
 }
 
 static bool packed_is_used(RdpRing *ring, unsigned position)

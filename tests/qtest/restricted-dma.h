@@ -12,6 +12,7 @@
 #define TESTS_RESTRICTED_DMA_H
 
 #include "libqtest.h"
+#include "libqos/generic-pcihost.h"
 #include "libqos/pci.h"
 #include "qemu/bitops.h"
 #include "qemu/units.h"
@@ -42,6 +43,12 @@
 #define RDP_BUFFERS             0x030000
 #define RDP_USED_END            0x040000    /* nothing above this is used */
 
+/* The buffers, of a page each */
+#define RDP_BUF(guest, n)       ((guest)->base + RDP_BUFFERS + (n) * 0x1000)
+
+/* An address in RAM */
+#define RDP_VICTIM              (1 * MiB)
+
 /* Poll @condition; a device that never gets there fails the test */
 #define RDP_WAIT_USEC           (60 * G_USEC_PER_SEC)
 #define RDP_WAIT_FOR(condition) do {                                    \
@@ -66,6 +73,7 @@ typedef struct RdpFile {
 typedef struct RdpGuest {
     QTestState *qts;
     QPCIBus *bus;
+    QGenericPCIBus *ecam;       /* what @bus is part of, unless it is a PC's */
     RdpFile ram;
     RdpFile neighbour;          /* the memory of poolb */
     RdpFile disk;               /* -drive id=disk0 */
@@ -77,7 +85,8 @@ typedef struct RdpDevice {
     RdpGuest *guest;
     const char *id;
     QPCIDevice *pci;
-    QPCIBar bar;                /* all virtio structures are in one BAR */
+    QPCIBar bar;                /* all virtio structures are in one BAR ... */
+    QPCIBar notify_bar;         /* ... but this one */
     uint32_t common;
     uint32_t notify;
     uint32_t notify_multiplier;
@@ -89,6 +98,7 @@ typedef struct RdpBuf {
     uint64_t addr;
     uint32_t len;
     bool device_writes;
+    uint16_t flags;             /* of the descriptor, besides those it needs */
 } RdpBuf;
 
 typedef struct RdpRing {
@@ -117,7 +127,7 @@ typedef struct RdpAccess {
 
 /**
  * rdp_start: start QEMU with RAM, both pools and a disk
- * @machine: "q35" or "pc"
+ * @machine: "q35", "pc" or "microvm"
  * @devices: further options; what wants to be confined names poola, and has
  *           to be given a slot (addr=) and an id
  */
@@ -156,7 +166,12 @@ void rdp_settle(QTestState *qts);
 /* Map the BARs of the device in @slot and let it master the bus */
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
                      const char *id);
+/* The same for any function; @devfn has the number of its bus above bit 8 */
+void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
+                        const char *id);
 void rdp_device_cleanup(RdpDevice *dev);
+/* The same, and stop its guest */
+void rdp_device_stop(RdpDevice *dev);
 /* Write a field of the common configuration */
 void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value);
 void rdp_common_writel(RdpDevice *dev, unsigned reg, uint32_t value);
@@ -179,8 +194,13 @@ void rdp_wait_needs_reset(RdpDevice *dev);
 void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
 /* Tell the device the addresses and enable the queue */
 void rdp_ring_enable(RdpRing *ring);
+/* From reset to DRIVER_OK with one split ring */
+void rdp_setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
+               uint64_t features);
 /* Tell the device another size than the one that it is enabled with */
 void rdp_ring_set_size(RdpRing *ring, uint16_t size);
+/* The size that the device has */
+uint16_t rdp_ring_size(const RdpRing *ring);
 /* Let the ring interrupt through an MSI-X vector */
 void rdp_ring_set_vector(RdpRing *ring, uint16_t vector);
 /* Take the ring away from a device that runs; needs VIRTIO_F_RING_RESET */
@@ -194,6 +214,8 @@ uint64_t rdp_ring_used_size(const RdpRing *ring, uint64_t features);
 void rdp_ring_add(RdpRing *ring, const RdpBuf *bufs, unsigned n,
                   uint64_t table);
 void rdp_ring_kick(RdpRing *ring);
+/* Add a chain without a table and kick */
+void rdp_ring_submit(RdpRing *ring, const RdpBuf *bufs, unsigned n);
 /* Number of chains that the device has returned */
 unsigned rdp_ring_used(RdpRing *ring);
 /* Wait until the device has returned everything */
@@ -201,7 +223,9 @@ void rdp_ring_wait(RdpRing *ring);
 
 /* What has to follow: restricted-dma-check.c */
 
-/* Remember all that rdp_assert_refused() compares with */
+/* Remember how much there was of all that rdp_assert_refused() counts ... */
+void rdp_ring_count(RdpRing *ring);
+/* ... and what is in memory, too */
 void rdp_ring_baseline(RdpRing *ring);
 
 /**
@@ -211,6 +235,15 @@ void rdp_ring_baseline(RdpRing *ring);
  * @interrupt: whether DRIVER_OK was set at the time
  */
 void rdp_assert_refused(RdpRing *ring, const RdpAccess *bad, bool interrupt);
+/* The same where any of the @n accesses @bad may be the one that is reported */
+void rdp_assert_refused_one_of(RdpRing *ring, const RdpAccess *bad, unsigned n,
+                               bool interrupt);
+
+/* Hand the device a chain whose buffer @bad is in RAM instead ... */
+RdpAccess rdp_submit_bad(RdpRing *ring, RdpBuf *bufs, unsigned n,
+                         unsigned bad);
+/* ... and check that it refuses that */
+void rdp_assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad);
 
 /*
  * virtio-blk: fill @bufs with a request for the two sectors at @sector.  All

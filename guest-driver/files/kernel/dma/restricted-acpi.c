@@ -3,8 +3,10 @@
  * Restricted DMA pools that ACPI describes.
  *
  * A pool is a device with _HID "PRP0001" and the device property
- * compatible = "restricted-dma-pool". Its _CRS holds one memory range, which
+ * compatible = "restricted-dma-pool". Its _CRS holds the memory range, which
  * the firmware reports as reserved memory, so that no system takes it for RAM.
+ * If there are several ranges, each is a pool of its own, and the first one is
+ * what others mean when they refer to the device.
  *
  * For the kernel such a range is a hole: it has neither struct pages nor a
  * place in the linear mapping. ZONE_DEVICE provides both. The struct pages are
@@ -25,24 +27,18 @@
 #include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include "restricted.h"
 
 /* The granularity of ZONE_DEVICE, and of pools in the guest interface */
 #define RESTRICTED_DMA_ALIGN	SZ_2M
 
-static struct resource *restricted_acpi_range(struct platform_device *pdev)
+/* Can there be a pool in @res? If not, say what the firmware has to change. */
+int restricted_acpi_check(struct device *dev, const struct resource *res)
 {
-	struct resource *res = platform_get_resource(pdev, IORESOURCE_MEM, 0);
-	struct device *dev = &pdev->dev;
-
-	if (!res || platform_get_resource(pdev, IORESOURCE_MEM, 1)) {
-		dev_err(dev, "the firmware must give one memory range in _CRS\n");
-		return NULL;
-	}
-
 	if (!IS_ALIGNED(res->start | resource_size(res), RESTRICTED_DMA_ALIGN)) {
 		dev_err(dev, "%pR is not aligned: the firmware must start and end it at a multiple of 2 MiB\n",
 			res);
-		return NULL;
+		return -EINVAL;
 	}
 
 	if (region_intersects(res->start, resource_size(res),
@@ -50,93 +46,132 @@ static struct resource *restricted_acpi_range(struct platform_device *pdev)
 			      IORES_DESC_NONE) != REGION_DISJOINT) {
 		dev_err(dev, "%pR overlaps System RAM: the firmware must report it as reserved memory\n",
 			res);
-		return NULL;
+		return -EINVAL;
 	}
-
-	return res;
+	return 0;
 }
 
 /*
- * Create a pool in @res, which this driver owns already. On success nothing is
- * ever undone, because pools stay for ever; so there is no devm_ here.
+ * Create a pool in a range that this driver owns already. On success nothing
+ * is ever undone, because pools stay for ever; so there is no devm_ here.
  */
-static int restricted_acpi_create(struct device *dev, struct resource *res)
+static struct restricted_dma_pool *
+restricted_acpi_map(const struct restricted_dma_desc *desc)
 {
-	int node = acpi_get_node(ACPI_HANDLE(dev));
 	struct restricted_dma_pool *pool;
 	struct dev_pagemap *pgmap;
-	char name[48];
 	void *vaddr;
-	int err;
 
 	pgmap = kzalloc(sizeof(*pgmap), GFP_KERNEL);
 	if (!pgmap)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	pgmap->type = MEMORY_DEVICE_GENERIC;
-	pgmap->range.start = res->start;
-	pgmap->range.end = res->end;
+	pgmap->range.start = desc->start;
+	pgmap->range.end = desc->start + desc->size - 1;
 	pgmap->nr_range = 1;
 
-	vaddr = memremap_pages(pgmap, node);
+	vaddr = memremap_pages(pgmap, desc->nid);
 	if (IS_ERR(vaddr)) {
-		err = PTR_ERR(vaddr);
-		goto free_pgmap;
+		kfree(pgmap);
+		return ERR_CAST(vaddr);
 	}
 
+	pool = restricted_dma_pool_create(desc);
+	if (IS_ERR(pool)) {
+		memunmap_pages(pgmap);
+		kfree(pgmap);
+	}
+	return pool;
+}
+
+static struct restricted_dma_pool *
+restricted_acpi_create(struct device *dev, struct resource *res,
+		       const struct restricted_dma_desc *desc)
+{
+	struct restricted_dma_pool *pool;
+	int err;
+
+	err = restricted_acpi_check(dev, res);
+	if (err)
+		return ERR_PTR(err);
+
+	if (!request_mem_region(res->start, resource_size(res),
+				"restricted-dma-pool")) {
+		dev_err(dev, "%pR is in use: the firmware must give each pool a range of its own\n",
+			res);
+		return ERR_PTR(-EBUSY);
+	}
+
+	pool = restricted_acpi_map(desc);
+	if (IS_ERR(pool)) {
+		dev_err(dev, "cannot create a pool in %pR: error %ld\n", res,
+			PTR_ERR(pool));
+		release_mem_region(res->start, resource_size(res));
+		return pool;
+	}
+
+	dev_info(dev, "%s, %llu MiB\n", desc->name, (u64)desc->size / SZ_1M);
+	return pool;
+}
+
+/*
+ * Make range @idx of _CRS a pool. One that cannot be used is made known too, so
+ * that the devices that need it are stopped. There is one even without a range.
+ */
+static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
+{
+	struct resource *res = platform_get_resource(pdev, IORESOURCE_MEM, idx);
+	struct restricted_dma_pool *pool = ERR_PTR(-EINVAL);
+	struct restricted_dma_desc desc;
+	struct device *dev = &pdev->dev;
+	char name[48];
+	int err;
+
+	desc.start = res ? res->start : 0;
+	desc.size = res ? resource_size(res) : 0;
+	desc.nid = dev_to_node(dev);
+	desc.fwnode = dev_fwnode(dev);
+	desc.name = name;
 	/* The name that a node in the device tree would have */
 	snprintf(name, sizeof(name), "restricted-dma-pool@%llx",
-		 (u64)res->start);
-	pool = restricted_dma_pool_create(name, res->start, resource_size(res));
-	if (IS_ERR(pool)) {
-		err = PTR_ERR(pool);
-		goto unmap;
-	}
+		 (u64)desc.start);
 
-	dev_info(dev, "%s, %llu MiB\n", name, (u64)resource_size(res) / SZ_1M);
-	return 0;
+	if (res)
+		pool = restricted_acpi_create(dev, res, &desc);
+	else
+		dev_err(dev, "no memory range: the firmware must give one in _CRS\n");
 
-unmap:
-	memunmap_pages(pgmap);
-free_pgmap:
-	kfree(pgmap);
+	err = PTR_ERR_OR_ZERO(pool);
+	if (err)
+		pool = restricted_dma_pool_refuse(&desc);
+	if (!idx && device_property_present(dev, "linux,dma-default"))
+		restricted_dma_set_default(pool);
 	return err;
 }
 
 /*
- * Errors are reported here, with the range and with what to do about them.
- * -ENXIO keeps the driver core from reporting them once more.
+ * Errors are reported where they are found, with the range and with what to do
+ * about them. -ENXIO keeps the driver core from reporting them once more.
  */
 static int restricted_acpi_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
-	struct resource *res;
+	unsigned int i;
 	int err;
 
 	/* What a device tree describes is handled by restricted-of.c */
 	if (!has_acpi_companion(dev))
 		return -ENODEV;
 
-	res = restricted_acpi_range(pdev);
-	if (!res)
-		return -ENXIO;
+	/* Memory does no DMA. It need not be listed as a user of another pool. */
+	restricted_dma_pool_detach(dev);
 
-	if (!request_mem_region(res->start, resource_size(res),
-				"restricted-dma-pool")) {
-		dev_err(dev, "%pR is in use: the firmware must give each pool a range of its own\n",
-			res);
-		return -ENXIO;
+	err = restricted_acpi_add(pdev, 0);
+	for (i = 1; platform_get_resource(pdev, IORESOURCE_MEM, i); i++) {
+		if (!restricted_acpi_add(pdev, i))
+			err = 0;
 	}
-
-	err = restricted_acpi_create(dev, res);
-	if (err) {
-		dev_err(dev, "cannot create a pool in %pR: error %d\n", res, err);
-		release_mem_region(res->start, resource_size(res));
-		return -ENXIO;
-	}
-
-	if (device_property_present(dev, "linux,dma-default"))
-		dev_warn(dev, "linux,dma-default is not supported yet: only devices that name this pool use it\n");
-	return 0;
+	return err ? -ENXIO : 0;
 }
 
 static const struct of_device_id restricted_acpi_match[] = {
@@ -149,6 +184,8 @@ static struct platform_driver restricted_acpi_driver = {
 	.driver = {
 		.name = "restricted-dma-pool",
 		.of_match_table = restricted_acpi_match,
+		/* No device may find its pool missing because it is late */
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 		/* Pools stay for ever, see restricted.c */
 		.suppress_bind_attrs = true,
 	},
@@ -163,3 +200,31 @@ static int __init restricted_acpi_init(void)
 	return platform_driver_register(&restricted_acpi_driver);
 }
 arch_initcall(restricted_acpi_init);
+
+/*
+ * A device whose _CRS is broken, or overlaps another one's, gets no platform
+ * device, and so the driver has not seen it. What needs it must be stopped.
+ */
+static int __init restricted_acpi_refuse_missing(void)
+{
+	struct restricted_dma_desc desc = { .nid = NUMA_NO_NODE };
+	struct restricted_dma_pool *pool;
+	struct acpi_device *adev;
+
+	for_each_acpi_dev_match(adev, "PRP0001", NULL, -1) {
+		desc.fwnode = acpi_fwnode_handle(adev);
+		if (!adev->status.present ||
+		    fwnode_property_match_string(desc.fwnode, "compatible",
+						 "restricted-dma-pool") < 0 ||
+		    restricted_dma_pool_find_fwnode(desc.fwnode))
+			continue;
+
+		dev_err(&adev->dev, "no restricted DMA pool: the firmware must give it a range in _CRS that is reserved memory and overlaps nothing\n");
+		desc.name = dev_name(&adev->dev);
+		pool = restricted_dma_pool_refuse(&desc);
+		if (fwnode_property_present(desc.fwnode, "linux,dma-default"))
+			restricted_dma_set_default(pool);
+	}
+	return 0;
+}
+subsys_initcall_sync(restricted_acpi_refuse_missing);

@@ -4,7 +4,7 @@
  *
  * A pool is a child of /reserved-memory with compatible "restricted-dma-pool".
  * The binding has been in use since Linux 5.15: devices refer to the pool with
- * memory-region, and the first one that is assigned makes the pool.
+ * memory-region.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -14,57 +14,27 @@
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/io.h>
-#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_fdt.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-/* Protects the creation of a pool by the first device that comes */
-static DEFINE_MUTEX(rmem_restricted_mutex);
-
-/* Return the pool in @rmem, creating it if @dev is the first one to ask. */
-static struct restricted_dma_pool *
-rmem_restricted_pool(struct reserved_mem *rmem, struct device *dev)
-{
-	struct restricted_dma_pool *pool;
-
-	guard(mutex)(&rmem_restricted_mutex);
-	if (rmem->priv)
-		return rmem->priv;
-
-	if (PageHighMem(pfn_to_page(PHYS_PFN(rmem->base)))) {
-		dev_err(dev, "Restricted DMA pool must be accessible within the linear mapping.\n");
-		return ERR_PTR(-EINVAL);
-	}
-
-	/*
-	 * This is RAM, and nobody knows what an earlier stage of the boot has
-	 * left in it. Clear it while nobody else can read it.
-	 */
-	memset(phys_to_virt(rmem->base), 0, rmem->size);
-
-	pool = restricted_dma_pool_create(rmem->name, rmem->base, rmem->size);
-	if (!IS_ERR(pool))
-		rmem->priv = pool;
-	return pool;
-}
-
 static int rmem_restricted_device_init(struct reserved_mem *rmem,
 				       struct device *dev)
 {
-	struct restricted_dma_pool *pool = rmem_restricted_pool(rmem, dev);
-
-	if (IS_ERR(pool))
-		return PTR_ERR(pool);
-	return restricted_dma_pool_attach(pool, dev);
+	/* Pools are there before the devices; this one came before its pool */
+	if (!rmem->priv)
+		return -EPROBE_DEFER;
+	return restricted_dma_pool_attach(rmem->priv, dev);
 }
 
 static void rmem_restricted_device_release(struct reserved_mem *rmem,
 					   struct device *dev)
 {
-	restricted_dma_pool_detach(dev);
+	/* Managed DMA memory of a driver is freed later than this */
+	if (!dev->driver)
+		restricted_dma_pool_detach(dev);
 }
 
 static const struct reserved_mem_ops rmem_restricted_ops = {
@@ -78,9 +48,11 @@ static int __init rmem_restricted_setup(struct reserved_mem *rmem)
 
 	if (of_get_flat_dt_prop(node, "reusable", NULL) ||
 	    of_get_flat_dt_prop(node, "linux,cma-default", NULL) ||
-	    of_get_flat_dt_prop(node, "linux,dma-default", NULL) ||
-	    of_get_flat_dt_prop(node, "no-map", NULL))
+	    of_get_flat_dt_prop(node, "no-map", NULL)) {
+		pr_err("%s: a restricted DMA pool cannot have reusable, linux,cma-default or no-map\n",
+		       rmem->name);
 		return -EINVAL;
+	}
 
 	rmem->ops = &rmem_restricted_ops;
 	pr_info("Reserved memory: created restricted DMA pool at %pa, size %ld MiB\n",
@@ -89,3 +61,67 @@ static int __init rmem_restricted_setup(struct reserved_mem *rmem)
 }
 
 RESERVEDMEM_OF_DECLARE(dma, "restricted-dma-pool", rmem_restricted_setup);
+
+static struct restricted_dma_pool * __init
+rmem_restricted_create(const struct restricted_dma_desc *desc)
+{
+	struct restricted_dma_pool *pool;
+
+	if (PageHighMem(pfn_to_page(PHYS_PFN(desc->start)))) {
+		pr_err("%s: must be accessible within the linear mapping\n",
+		       desc->name);
+		return ERR_PTR(-EINVAL);
+	}
+
+	/*
+	 * This is RAM, and nobody knows what an earlier stage of the boot has
+	 * left in it. Clear it while nobody else can read it.
+	 */
+	memset(phys_to_virt(desc->start), 0, desc->size);
+
+	pool = restricted_dma_pool_create(desc);
+	if (IS_ERR(pool))
+		pr_err("%s: cannot create a pool of %#llx bytes at %#llx: error %ld\n",
+		       desc->name, (u64)desc->size, (u64)desc->start,
+		       PTR_ERR(pool));
+	return pool;
+}
+
+static void __init rmem_restricted_add(struct device_node *np)
+{
+	struct reserved_mem *rmem = of_reserved_mem_lookup(np);
+	struct restricted_dma_pool *pool = ERR_PTR(-EINVAL);
+	struct restricted_dma_desc desc = {
+		.name = kbasename(np->full_name),
+		.nid = of_node_to_nid(np),
+		.fwnode = of_fwnode_handle(np),
+	};
+
+	/* It may have no memory, or have been refused by the setup above */
+	if (rmem && rmem->ops == &rmem_restricted_ops) {
+		desc.start = rmem->base;
+		desc.size = rmem->size;
+		pool = rmem_restricted_create(&desc);
+	}
+	if (IS_ERR(pool))
+		pool = restricted_dma_pool_refuse(&desc);
+	if (rmem)
+		rmem->priv = pool;
+	if (of_property_present(np, "linux,dma-default"))
+		restricted_dma_set_default(pool);
+}
+
+/* The memory is reserved too early for pools. Make them before the devices. */
+static int __init rmem_restricted_init(void)
+{
+	struct device_node *parent = of_find_node_by_path("/reserved-memory");
+	struct device_node *np;
+
+	for_each_available_child_of_node(parent, np) {
+		if (of_device_is_compatible(np, "restricted-dma-pool"))
+			rmem_restricted_add(np);
+	}
+	of_node_put(parent);
+	return 0;
+}
+postcore_initcall(rmem_restricted_init);

@@ -7,7 +7,7 @@
  * pool has an address space in which nothing else can be reached.  Devices
  * that are bound to the pool access guest memory through that address space
  * only, and check every address of their driver with
- * restricted_dma_pool_contains() before.
+ * restricted_dma_contains() before.
  *
  * Life: the object is created before the machine, mapped by the board, and
  * then stays.  Everything but the list of devices (BQL) and the counters
@@ -20,6 +20,7 @@
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qemu/range.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "hw/boards.h"
 #include "hw/mem/restricted-dma-pool.h"
@@ -42,7 +43,7 @@ struct RestrictedDMAPool {
     uint64_t size;
     uint64_t addr;
     bool has_addr;
-    bool dma_default;
+    uint8_t dma_default;        /* a bool, of the type that vmstate compares */
     char *memdev;
 
     /* set when the pool is mapped */
@@ -80,14 +81,6 @@ bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool)
 AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool)
 {
     return &pool->as;
-}
-
-bool restricted_dma_pool_contains(const RestrictedDMAPool *pool,
-                                  hwaddr addr, uint64_t len)
-{
-    /* No sum, so nothing wraps; the second line implies len <= size. */
-    return len && addr >= pool->base && addr - pool->base < pool->size &&
-           len <= pool->size - (addr - pool->base);
 }
 
 static int restricted_dma_pool_add_to_list(Object *obj, void *opaque)
@@ -302,7 +295,7 @@ static MemoryRegion *pool_memory(RestrictedDMAPool *pool, MachineState *ms,
  * The guest knows base and size, and its devices are given addresses in there:
  * a machine whose pool is elsewhere must not go on with this state.
  */
-static const VMStateDescription vmstate_restricted_dma_pool = {
+const VMStateDescription vmstate_restricted_dma_pool = {
     .name = "restricted-dma-pool",
     .version_id = 1,
     .minimum_version_id = 1,
@@ -313,6 +306,9 @@ static const VMStateDescription vmstate_restricted_dma_pool = {
         VMSTATE_UINT64_EQUAL(size, RestrictedDMAPool,
                              "the restricted-dma-pool must have the same "
                              "size on both sides"),
+        VMSTATE_UINT8_EQUAL(dma_default, RestrictedDMAPool,
+                            "dma-default of the restricted-dma-pool must be "
+                            "the same on both sides"),
         VMSTATE_END_OF_LIST()
     },
 };
@@ -391,6 +387,8 @@ void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev)
 {
     assert(rd->pool->mapped && !rd->dev);
     rd->dev = dev;
+    rd->base = rd->pool->base;
+    rd->size = rd->pool->size;
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
     rd->violations = 0;
     QLIST_INSERT_HEAD(&rd->pool->devices, rd, next);
@@ -420,6 +418,14 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                                    RestrictedDMAAccess_str(what));
     qapi_event_send_restricted_dma_violation(rd->dev->id, rd->qom_path, id,
                                              addr, len, what);
+}
+
+bool restricted_dma_may_log(RestrictedDMADevice *rd)
+{
+    /* Never 0, which stands for "not yet" */
+    unsigned now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) / 1000 + 1;
+
+    return qatomic_xchg(&rd->reported, now) != now;
 }
 
 RestrictedDMAPoolInfoList *qmp_query_restricted_dma_pools(Error **errp)

@@ -51,3 +51,19 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
     proxy->restricted_dma.pool = pool;
     return true;
 }
+
+void virtio_pci_restricted_dma_set_master(VirtIOPCIProxy *proxy, bool master)
+{
+    VirtIODevice *vdev = virtio_bus_get_device(&proxy->bus);
+
+    if (vdev && virtio_dma_is_restricted(vdev)) {
+        virtio_restricted_dma_set_enabled(vdev, master);
+    }
+}
+
+void virtio_pci_restricted_dma_update_master(VirtIOPCIProxy *proxy)
+{
+    uint16_t command = pci_get_word(proxy->pci_dev.config + PCI_COMMAND);
+
+    virtio_pci_restricted_dma_set_master(proxy, command & PCI_COMMAND_MASTER);
+}

@@ -7,12 +7,14 @@
  *    use, for all kinds of rings, tables and buffers.
  * 2. The device's address space holds the pool and nothing else, and bounces
  *    nothing, so that a path that was overlooked fails to map.
- * 3. Rings are mapped only after the driver accepted the feature.  Once it
- *    did, it cannot take that back without a reset, and a driver that never
- *    did cannot start the device.
+ * 3. Rings are mapped only after the driver accepted the feature, and while
+ *    it lets the device master the bus.  Once it accepted, it cannot take that
+ *    back without a reset, and a driver that never did cannot start the device.
  *
  * What a barrier stops breaks the device, as virtio_error() does, and
- * NEEDS_RESET stays in the status register until the reset.
+ * NEEDS_RESET stays in the status register until the reset.  Requests that the
+ * device accepted before may still finish, in their own buffers; they are not
+ * returned.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,6 +24,7 @@
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio-bus.h"
 #include "hw/virtio/virtio-restricted-dma.h"
+#include "migration/vmstate.h"
 #include "qapi/error.h"
 
 /* Features without which the driver cannot accept the restriction */
@@ -30,6 +33,20 @@
      (1ULL << VIRTIO_F_IOMMU_PLATFORM) | \
      (1ULL << VIRTIO_F_VERSION_1))
 
+/* virtio_error(), but a driver that insists cannot fill the log with it */
+static void G_GNUC_PRINTF(2, 3)
+virtio_restricted_dma_error(VirtIODevice *vdev, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (restricted_dma_may_log(vdev->restricted_dma)) {
+        va_start(ap, fmt);
+        error_vreport(fmt, ap);
+        va_end(ap);
+    }
+    virtio_set_broken(vdev);
+}
+
 bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
 {
     return true;
@@ -37,10 +54,13 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
 
 bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
 {
-    if (!VIRTIO_DEVICE_GET_CLASS(vdev)->restrict_dma) {
-        error_setg(errp, "%s cannot be confined to a restricted-dma-pool; "
-                   "remove restricted-dma-pool=",
-                   object_get_typename(OBJECT(vdev)));
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    if (!vdc->restrict_dma) {
+        error_setg(errp, "%s cannot be confined to a restricted-dma-pool: %s; "
+                   "use another device or remove restricted-dma-pool=",
+                   object_get_typename(OBJECT(vdev)),
+                   vdc->no_restrict_dma ?: "its accesses are not all checked");
         return false;
     }
     return true;
@@ -101,13 +121,13 @@ bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val)
     }
     if (!vdev->broken) {
         if (vdev->status & ~*val & VIRTIO_CONFIG_S_FEATURES_OK) {
-            virtio_error(vdev, "%s: driver cleared FEATURES_OK without reset",
-                         vdev->name);
+            virtio_restricted_dma_error(vdev, "%s: driver cleared FEATURES_OK "
+                                        "without reset", vdev->name);
         } else if (*val & VIRTIO_CONFIG_S_DRIVER_OK &&
                    !(*val & VIRTIO_CONFIG_S_FEATURES_OK &&
                      virtio_restricted_dma_features_ok(vdev))) {
-            virtio_error(vdev, "%s: driver did not accept "
-                         "VIRTIO_F_RESTRICTED_DMA", vdev->name);
+            virtio_restricted_dma_error(vdev, "%s: driver did not accept "
+                                        "VIRTIO_F_RESTRICTED_DMA", vdev->name);
             /* not what the driver would take for consent */
             *val &= ~VIRTIO_CONFIG_S_FEATURES_OK;
         }
@@ -123,8 +143,8 @@ void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n)
 {
     if (!virtio_dma_negotiated(vdev)) {
         if (!vdev->broken) {
-            virtio_error(vdev, "%s: driver enabled queue %d before "
-                         "FEATURES_OK", vdev->name, n);
+            virtio_restricted_dma_error(vdev, "%s: driver enabled queue %d "
+                                        "before FEATURES_OK", vdev->name, n);
         }
         return;
     }
@@ -134,17 +154,113 @@ void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n)
     }
 }
 
-int virtio_restricted_dma_load(VirtIODevice *vdev)
+void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled)
 {
-    if (virtio_dma_is_restricted(vdev) &&
-        vdev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
-        !virtio_restricted_dma_accepted(vdev)) {
-        error_report("%s: its driver did not accept VIRTIO_F_RESTRICTED_DMA "
-                     "on the source; give the device restricted-dma-pool= on "
-                     "both sides or on none", vdev->name);
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    vdev->disabled = !enabled;
+    for (int n = 0; n < virtio_get_num_queues(vdev); n++) {
+        virtio_init_region_cache(vdev, n);
+        if (enabled && rd->rings_to_load) {
+            virtio_queue_update_used_idx(vdev, n);
+        }
+    }
+    rd->rings_to_load &= !enabled;
+}
+
+/* Migration */
+
+static bool restricted_dma_needed(void *opaque)
+{
+    return virtio_dma_is_restricted(opaque);
+}
+
+static int restricted_dma_pre_load(void *opaque)
+{
+    VirtIODevice *vdev = opaque;
+
+    if (!virtio_dma_is_restricted(vdev)) {
+        error_report("%s: is on a restricted-dma-pool on the source; give it "
+                     "restricted-dma-pool= on both sides or on none",
+                     vdev->name);
         return -EINVAL;
     }
     return 0;
+}
+
+static int restricted_dma_post_load(void *opaque, int version_id)
+{
+    VirtIODevice *vdev = opaque;
+
+    vdev->restricted_dma->loaded = true;
+    return 0;
+}
+
+static const VMStateDescription vmstate_restricted_dma_device = {
+    .name = "restricted-dma-device",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_POINTER(pool, RestrictedDMADevice,
+                               vmstate_restricted_dma_pool, RestrictedDMAPool),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+/* The driver was told where the pool is: it has to be the same one. */
+const VMStateDescription vmstate_virtio_restricted_dma = {
+    .name = "virtio/restricted_dma",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = restricted_dma_needed,
+    .pre_load = restricted_dma_pre_load,
+    .post_load = restricted_dma_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_POINTER(restricted_dma, VirtIODevice,
+                               vmstate_restricted_dma_device,
+                               RestrictedDMADevice),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+void virtio_restricted_dma_pre_load(VirtIODevice *vdev)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (rd) {
+        rd->loaded = false;
+        rd->violations_before_load = qatomic_read(&rd->violations);
+    }
+}
+
+int virtio_restricted_dma_load(VirtIODevice *vdev)
+{
+    if (!virtio_dma_is_restricted(vdev)) {
+        return 0;
+    }
+    if (!vdev->restricted_dma->loaded) {
+        error_report("%s: is on no restricted-dma-pool on the source; give it "
+                     "restricted-dma-pool= on both sides or on none",
+                     vdev->name);
+        return -EINVAL;
+    }
+    if (vdev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+        !virtio_restricted_dma_accepted(vdev)) {
+        error_report("%s: its driver did not accept VIRTIO_F_RESTRICTED_DMA "
+                     "on the source", vdev->name);
+        return -EINVAL;
+    }
+    vdev->restricted_dma->rings_to_load = vdev->disabled;
+    return 0;
+}
+
+int virtio_restricted_dma_post_load(VirtIODevice *vdev)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    /* Each was reported, with its address. */
+    return rd && qatomic_read(&rd->violations) != rd->violations_before_load ?
+           -EINVAL : 0;
 }
 
 uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
@@ -169,20 +285,17 @@ uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
     }
 }
 
-bool virtio_restricted_dma_check(VirtIODevice *vdev, hwaddr addr, uint64_t len,
-                                 RestrictedDMAAccess what)
+void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
+                                  RestrictedDMAAccess what)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
 
-    if (restricted_dma_pool_contains(rd->pool, addr, len)) {
-        return true;
-    }
     if (!vdev->broken) {
         restricted_dma_violation(rd, addr, len, what);
-        virtio_error(vdev, "%s: %s at 0x%" PRIx64 " with 0x%" PRIx64 " bytes "
-                     "is outside restricted-dma-pool '%s'", vdev->name,
-                     RestrictedDMAAccess_str(what), addr, len,
-                     restricted_dma_pool_id(rd->pool));
+        virtio_restricted_dma_error(vdev, "%s: %s at 0x%" PRIx64 " with "
+                                    "0x%" PRIx64 " bytes is outside "
+                                    "restricted-dma-pool '%s'", vdev->name,
+                                    RestrictedDMAAccess_str(what), addr, len,
+                                    restricted_dma_pool_id(rd->pool));
     }
-    return false;
 }

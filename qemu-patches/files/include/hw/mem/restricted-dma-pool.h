@@ -25,7 +25,13 @@ typedef struct RestrictedDMADevice {
     RestrictedDMAPool *pool;        /* NULL if the device is to have none */
     DeviceState *dev;               /* as users know it; NULL while not bound */
     char *qom_path;                 /* of @dev */
+    hwaddr base;                    /* of @pool, where each access needs it */
+    uint64_t size;
     uint64_t violations;            /* atomic */
+    unsigned reported;              /* atomic; see restricted_dma_may_log() */
+    uint64_t violations_before_load;    /* when the last migration came in */
+    bool loaded;                    /* it named the pool of the device */
+    bool rings_to_load;             /* once the device may look into them */
     QLIST_ENTRY(RestrictedDMADevice) next;
 } RestrictedDMADevice;
 
@@ -86,6 +92,9 @@ hwaddr restricted_dma_pool_base(const RestrictedDMAPool *pool);
 uint64_t restricted_dma_pool_size(const RestrictedDMAPool *pool);
 bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool);
 
+/* Where a pool is: equal on both sides of a migration */
+extern const VMStateDescription vmstate_restricted_dma_pool;
+
 /**
  * restricted_dma_pool_as: the address space of the pool's devices
  *
@@ -93,16 +102,6 @@ bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool);
  * any other address is never bounced, so it cannot be mapped.
  */
 AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool);
-
-/**
- * restricted_dma_pool_contains: does a range lie wholly inside the pool?
- * @addr: guest-physical address
- * @len: bytes; an empty range is never inside
- *
- * Safe against overflow of @addr + @len.  Context: any thread.
- */
-bool restricted_dma_pool_contains(const RestrictedDMAPool *pool,
-                                  hwaddr addr, uint64_t len);
 
 /**
  * restricted_dma_pool_bind: bind a device to a pool
@@ -118,6 +117,21 @@ void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev);
 void restricted_dma_pool_unbind(RestrictedDMADevice *rd);
 
 /**
+ * restricted_dma_contains: does a range lie wholly inside the device's pool?
+ * @rd: the device, bound
+ * @addr: guest-physical address
+ * @len: bytes; an empty range is never inside
+ *
+ * Safe against overflow of @addr + @len.  Context: any thread.
+ */
+static inline bool restricted_dma_contains(const RestrictedDMADevice *rd,
+                                           hwaddr addr, uint64_t len)
+{
+    /* There is no sum: below the base the difference wraps to a huge one. */
+    return len && len <= rd->size && addr - rd->base <= rd->size - len;
+}
+
+/**
  * restricted_dma_violation: count and report a refused access
  * @rd: the device, bound
  * @addr: guest-physical address that the driver gave
@@ -128,5 +142,13 @@ void restricted_dma_pool_unbind(RestrictedDMADevice *rd);
  */
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what);
+
+/**
+ * restricted_dma_may_log: is it time for another line about this device?
+ *
+ * A driver that repeats what it must not do shall not fill the host's log: one
+ * line per device and second, as for the event.  Context: any thread.
+ */
+bool restricted_dma_may_log(RestrictedDMADevice *rd);
 
 #endif

@@ -68,6 +68,10 @@ void virtio_restricted_dma_plugged(VirtIODevice *vdev);
  */
 bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
 
+/* The no_restrict_dma of device types whose queues are processed elsewhere */
+#define VIRTIO_NO_RESTRICT_DMA_VHOST \
+    "its vhost back end is given all memory of the guest"
+
 /**
  * virtio_restricted_dma_features_ok: may the device set FEATURES_OK?
  *
@@ -96,12 +100,29 @@ void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n);
  */
 bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val);
 
+/* The pool of a restricted device, in the stream of virtio_save() */
+extern const VMStateDescription vmstate_virtio_restricted_dma;
+
+/* To be called before anything of the device is loaded */
+void virtio_restricted_dma_pre_load(VirtIODevice *vdev);
+
 /**
- * virtio_restricted_dma_load: check the state that a migration stream brought
+ * virtio_restricted_dma_load: check pool and features that a stream brought
+ *
+ * Context: before the rings are mapped.
  *
  * Returns: 0, or -EINVAL after an error report.
  */
 int virtio_restricted_dma_load(VirtIODevice *vdev);
+
+/**
+ * virtio_restricted_dma_post_load: check the addresses that a stream brought
+ *
+ * Context: after the rings, and requests in flight, were mapped.
+ *
+ * Returns: 0, or -EINVAL; each address outside the pool was reported before.
+ */
+int virtio_restricted_dma_post_load(VirtIODevice *vdev);
 
 /**
  * virtio_restricted_dma_reg: read a 32-bit field of the common configuration
@@ -112,14 +133,35 @@ int virtio_restricted_dma_load(VirtIODevice *vdev);
 uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr);
 
 /**
- * virtio_dma_negotiated: may the device access memory at all?
+ * virtio_restricted_dma_set_enabled: let the device access memory, or not
+ * @vdev: a restricted device
+ * @enabled: whether its bus lets it; rings are mapped only while it does
  *
- * False for a restricted device until its driver accepted the restriction.
+ * Context: BQL, and no IOThread processes the queues.
+ */
+void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled);
+
+/**
+ * virtio_dma_negotiated: did the driver accept the restriction?
+ *
+ * True for a device that is not restricted.
  */
 static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
 {
     return !virtio_dma_is_restricted(vdev) ||
            vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/**
+ * virtio_dma_enabled: may the device access memory at all?
+ *
+ * False for a restricted device until its driver accepted the restriction, and
+ * while its bus does not let it.
+ */
+static inline bool virtio_dma_enabled(const VirtIODevice *vdev)
+{
+    return !virtio_dma_is_restricted(vdev) ||
+           (virtio_dma_negotiated(vdev) && !vdev->disabled);
 }
 
 /**
@@ -131,13 +173,13 @@ static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
 static inline bool virtio_restricted_dma_contains(const VirtIODevice *vdev,
                                                   hwaddr addr, uint64_t len)
 {
-    return !virtio_dma_is_restricted(vdev) ||
-           restricted_dma_pool_contains(vdev->restricted_dma->pool, addr, len);
+    return likely(!virtio_dma_is_restricted(vdev)) ||
+           restricted_dma_contains(vdev->restricted_dma, addr, len);
 }
 
-/* The slow path of virtio_dma_check() */
-bool virtio_restricted_dma_check(VirtIODevice *vdev, hwaddr addr, uint64_t len,
-                                 RestrictedDMAAccess what);
+/* What virtio_dma_check() does about an address outside the pool */
+void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
+                                  RestrictedDMAAccess what);
 
 /**
  * virtio_dma_check: may the device access an address that its driver gave?
@@ -157,8 +199,11 @@ bool virtio_restricted_dma_check(VirtIODevice *vdev, hwaddr addr, uint64_t len,
 static inline bool virtio_dma_check(VirtIODevice *vdev, hwaddr addr,
                                     uint64_t len, RestrictedDMAAccess what)
 {
-    return likely(!virtio_dma_is_restricted(vdev)) ||
-           virtio_restricted_dma_check(vdev, addr, len, what);
+    if (likely(virtio_restricted_dma_contains(vdev, addr, len))) {
+        return true;
+    }
+    virtio_restricted_dma_refuse(vdev, addr, len, what);
+    return false;
 }
 
 #endif

@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of restricted DMA pools: which ranges can be a pool, how a pool
+ * is found, which one a device gets, and that all its DMA is done there.
+ *
+ * Pools stay until the system goes down, so each test leaves some memory
+ * behind.
+ */
+
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/property.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "restricted.h"
+
+#define POOL_SIZE	SZ_1M
+/* What swiotlb can map at once, in a pool without alignment rules */
+#define MAP_MAX		SZ_256K
+#define THREADS		4
+#define ROUNDS		2000
+
+/*
+ * A pool, the memory around it, and a device that is not attached to it.
+ * While a test runs, the system has no default pool.
+ */
+struct fixture {
+	struct restricted_dma_pool *pool;
+	phys_addr_t start;
+	struct device *dev;
+	struct restricted_dma_pool *default_pool;
+};
+
+static struct device *new_device(struct kunit *test, const char *name)
+{
+	struct device *dev = kunit_device_register(test, name);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
+	return dev;
+}
+
+/* Memory for a pool, with as much before and behind it; never freed. */
+static phys_addr_t new_range(struct kunit *test)
+{
+	void *vaddr = alloc_pages_exact(3 * POOL_SIZE, GFP_KERNEL | __GFP_ZERO);
+
+	KUNIT_ASSERT_NOT_NULL(test, vaddr);
+	return virt_to_phys(vaddr) + POOL_SIZE;
+}
+
+static struct restricted_dma_pool *
+create(phys_addr_t start, phys_addr_t size, const struct fwnode_handle *fwnode)
+{
+	struct restricted_dma_desc desc = {
+		.name = "kunit",
+		.start = start,
+		.size = size,
+		.nid = NUMA_NO_NODE,
+		.fwnode = fwnode,
+	};
+
+	return restricted_dma_pool_create(&desc);
+}
+
+static struct restricted_dma_pool *new_pool(struct kunit *test,
+					    phys_addr_t start, size_t size)
+{
+	struct restricted_dma_pool *pool = create(start, size, NULL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pool);
+	return pool;
+}
+
+/* A pool that the firmware describes in a way that cannot be used */
+static struct restricted_dma_pool *refused_pool(phys_addr_t start)
+{
+	struct restricted_dma_desc desc = {
+		.name = "kunit-refused",
+		.start = start,
+		.size = POOL_SIZE,
+	};
+
+	return restricted_dma_pool_refuse(&desc);
+}
+
+static int restricted_test_init(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	f->default_pool = restricted_dma_default;
+	restricted_dma_default = NULL;
+	test->priv = f;
+	f->start = new_range(test);
+	f->pool = new_pool(test, f->start, POOL_SIZE);
+	f->dev = new_device(test, "restricted-kunit");
+	return 0;
+}
+
+static void restricted_test_exit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	if (f)
+		restricted_dma_default = f->default_pool;
+}
+
+static bool inside(phys_addr_t start, dma_addr_t addr, size_t size)
+{
+	return addr >= start && size <= POOL_SIZE &&
+	       addr - start <= POOL_SIZE - size;
+}
+
+static void expect_mapped_in(struct kunit *test, struct device *dev,
+			     phys_addr_t start)
+{
+	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	addr = dma_map_single(dev, buf, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(dev, addr));
+	KUNIT_EXPECT_TRUE(test, inside(start, addr, SZ_4K));
+	dma_unmap_single(dev, addr, SZ_4K, DMA_TO_DEVICE);
+}
+
+static void create_refuses_no_range(struct kunit *test)
+{
+	phys_addr_t last = PAGE_ALIGN_DOWN(PHYS_ADDR_MAX);
+
+	KUNIT_EXPECT_PTR_EQ(test, create(SZ_1M, 0, NULL), ERR_PTR(-EINVAL));
+	KUNIT_EXPECT_PTR_EQ(test, create(last, SZ_1M, NULL), ERR_PTR(-EINVAL));
+}
+
+static void create_refuses_overlap(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	static const struct {
+		s64 offset;
+		u64 size;
+	} ranges[] = {
+		{ 0, POOL_SIZE },
+		{ PAGE_SIZE, PAGE_SIZE },
+		{ POOL_SIZE - PAGE_SIZE, 2 * PAGE_SIZE },
+		{ -(s64)PAGE_SIZE, 2 * PAGE_SIZE },
+		{ -(s64)PAGE_SIZE, POOL_SIZE + 2 * PAGE_SIZE },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(ranges); i++) {
+		KUNIT_EXPECT_PTR_EQ_MSG(test,
+					create(f->start + ranges[i].offset,
+					       ranges[i].size, NULL),
+					ERR_PTR(-EEXIST), "range %d", i);
+	}
+}
+
+static void create_allows_neighbours(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	new_pool(test, f->start - POOL_SIZE, POOL_SIZE);
+	new_pool(test, f->start + POOL_SIZE, POOL_SIZE);
+}
+
+static void find_wants_the_exact_range(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->start + POOL_SIZE;
+	struct restricted_dma_pool *next = new_pool(test, end, POOL_SIZE);
+	static const struct {
+		s64 offset;
+		u64 size;
+	} others[] = {
+		{ 0, POOL_SIZE / 2 },
+		{ 0, 2 * POOL_SIZE },
+		{ 0, 0 },
+		{ PAGE_SIZE, POOL_SIZE },
+		{ -(s64)PAGE_SIZE, POOL_SIZE },
+	};
+
+	KUNIT_EXPECT_PTR_EQ(test, f->pool,
+			    restricted_dma_pool_find(f->start, POOL_SIZE));
+	KUNIT_EXPECT_PTR_EQ(test, next,
+			    restricted_dma_pool_find(end, POOL_SIZE));
+	for (int i = 0; i < ARRAY_SIZE(others); i++) {
+		KUNIT_EXPECT_NULL_MSG(test,
+				      restricted_dma_pool_find(f->start + others[i].offset,
+							       others[i].size),
+				      "range %d", i);
+	}
+	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find(0, 0));
+	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find(U64_MAX, U64_MAX));
+}
+
+static void find_by_node(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct fwnode_handle *node = fwnode_create_software_node(NULL, NULL);
+	struct fwnode_handle *other = fwnode_create_software_node(NULL, NULL);
+	struct restricted_dma_pool *pool;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	pool = create(f->start + POOL_SIZE, POOL_SIZE, node);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pool);
+
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_pool_find_fwnode(node), pool);
+	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(other));
+	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(NULL));
+	fwnode_remove_software_node(other);
+	/* the pool goes on pointing to the other one */
+}
+
+static void refused_pool_is_known(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t start = f->start + POOL_SIZE;
+	struct restricted_dma_pool *pool = refused_pool(start);
+
+	KUNIT_EXPECT_PTR_EQ(test, pool,
+			    restricted_dma_pool_find(start, POOL_SIZE));
+	KUNIT_EXPECT_EQ(test, -ENXIO, restricted_dma_pool_attach(pool, f->dev));
+	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+	/* It has no memory, so another pool may use the range */
+	new_pool(test, start, POOL_SIZE);
+}
+
+static void attach_redirects_all_dma(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	dma_addr_t addr;
+	void *vaddr;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	expect_mapped_in(test, f->dev, f->start);
+
+	vaddr = dma_alloc_coherent(f->dev, SZ_16K, &addr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vaddr);
+	KUNIT_EXPECT_TRUE(test, inside(f->start, addr, SZ_16K));
+	dma_free_coherent(f->dev, SZ_16K, vaddr, addr);
+}
+
+static void detach_gives_memory_back(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	restricted_dma_pool_detach(f->dev);
+
+	addr = dma_map_single(f->dev, buf, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, addr, virt_to_phys(buf));
+	dma_unmap_single(f->dev, addr, SZ_4K, DMA_TO_DEVICE);
+}
+
+static void attach_again_moves(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->start + POOL_SIZE;
+	struct restricted_dma_pool *next = new_pool(test, end, POOL_SIZE);
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	expect_mapped_in(test, f->dev, f->start);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(next, f->dev));
+	expect_mapped_in(test, f->dev, end);
+}
+
+static void attach_refuses_iommu(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int err;
+
+	/* Only compared with NULL, never followed */
+	f->dev->iommu_group = (struct iommu_group *)f;
+	err = restricted_dma_pool_attach(f->pool, f->dev);
+	f->dev->iommu_group = NULL;
+	KUNIT_EXPECT_EQ(test, err, -EOPNOTSUPP);
+	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+}
+
+static void default_pool_is_for_the_others(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->start + POOL_SIZE;
+	struct restricted_dma_pool *named = new_pool(test, end, POOL_SIZE);
+	struct device *other = new_device(test, "restricted-kunit-other");
+
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+
+	restricted_dma_default = f->pool;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	expect_mapped_in(test, f->dev, f->start);
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(named, other));
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(other));
+	expect_mapped_in(test, other, end);
+}
+
+static void default_pool_is_not_for_iommus(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	restricted_dma_default = f->pool;
+	f->dev->iommu_group = (struct iommu_group *)f;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	f->dev->iommu_group = NULL;
+	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+}
+
+static void default_pool_is_set_once(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->start + POOL_SIZE;
+
+	if (system_state > SYSTEM_SCHEDULING)
+		kunit_skip(test, "the default pool can be set at boot only");
+	restricted_dma_set_default(f->pool);
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_default, f->pool);
+	restricted_dma_set_default(new_pool(test, end, POOL_SIZE));
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_default, f->pool);
+}
+
+static void unusable_default_pool_stops_dma(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	restricted_dma_default = refused_pool(f->start + POOL_SIZE);
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	KUNIT_EXPECT_NE(test, 0, dma_set_mask_and_coherent(f->dev,
+							   DMA_BIT_MASK(64)));
+	addr = dma_map_single(f->dev, buf, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_NE(test, 0, dma_mapping_error(f->dev, addr));
+	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K, &addr,
+						   GFP_KERNEL));
+}
+
+static void unbound_device_keeps_its_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	restricted_dma_unbind(f->dev);
+	expect_mapped_in(test, f->dev, f->start);
+}
+
+static void mask_has_to_reach_the_whole_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 last = f->start + POOL_SIZE - 1;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, last));
+	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, last - 1));
+	KUNIT_EXPECT_EQ(test, -EIO,
+			dma_set_mask(f->dev, f->start + POOL_SIZE / 2));
+	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, f->start - 1));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_coherent_mask(f->dev, last));
+	KUNIT_EXPECT_EQ(test, -EIO, dma_set_coherent_mask(f->dev, last - 1));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
+	KUNIT_EXPECT_EQ(test, dma_get_required_mask(f->dev),
+			DMA_BIT_MASK(fls64(last)));
+}
+
+static void data_is_copied_both_ways(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u8 *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+	u8 *seen;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	memset(buf, 0x5a, SZ_4K);
+	addr = dma_map_single(f->dev, buf, SZ_4K, DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(f->dev, addr));
+
+	seen = phys_to_virt(addr);
+	KUNIT_EXPECT_MEMEQ(test, seen, buf, SZ_4K);
+	memset(seen, 0xa5, SZ_4K);
+	KUNIT_EXPECT_EQ(test, buf[0], 0x5a);
+	dma_sync_single_for_cpu(f->dev, addr, SZ_4K, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, buf[SZ_4K - 1], 0xa5);
+
+	buf[0] = 1;
+	dma_sync_single_for_device(f->dev, addr, SZ_4K, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, seen[0], 1);
+	seen[1] = 2;
+	dma_unmap_single(f->dev, addr, SZ_4K, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, buf[1], 2);
+}
+
+/* Map the largest size until the pool is full; give back how often it went. */
+static int fill(struct fixture *f, void *buf, dma_addr_t *addrs, int max)
+{
+	int count = 0;
+
+	while (count < max) {
+		addrs[count] = dma_map_single(f->dev, buf, MAP_MAX,
+					      DMA_TO_DEVICE);
+		if (dma_mapping_error(f->dev, addrs[count]))
+			break;
+		count++;
+	}
+	return count;
+}
+
+static void full_pool_is_an_error(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	dma_addr_t addrs[POOL_SIZE / MAP_MAX + 1];
+	void *buf = kunit_kzalloc(test, MAP_MAX, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	for (int round = 0; round < 2; round++) {
+		int count = fill(f, buf, addrs, ARRAY_SIZE(addrs));
+
+		KUNIT_EXPECT_EQ(test, count, POOL_SIZE / MAP_MAX);
+		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K,
+							   &addrs[count],
+							   GFP_KERNEL |
+							   __GFP_NOWARN));
+		for (int i = 0; i < count; i++) {
+			KUNIT_EXPECT_TRUE(test,
+					  inside(f->start, addrs[i], MAP_MAX));
+			dma_unmap_single(f->dev, addrs[i], MAP_MAX,
+					 DMA_TO_DEVICE);
+		}
+	}
+}
+
+static void expect_honest_maximum(struct kunit *test, struct device *dev,
+				  phys_addr_t start, size_t size)
+{
+	size_t max = dma_max_mapping_size(dev);
+	dma_addr_t addr;
+	void *buf;
+
+	KUNIT_ASSERT_GE(test, max, PAGE_SIZE);
+	KUNIT_ASSERT_LE(test, max, size);
+	buf = kunit_kzalloc(test, 2 * max, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+
+	addr = dma_map_single(dev, buf, max, DMA_TO_DEVICE);
+	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(dev, addr));
+	KUNIT_EXPECT_TRUE(test, inside(start, addr, max));
+	dma_unmap_single(dev, addr, max, DMA_TO_DEVICE);
+
+	addr = dma_map_single(dev, buf, 2 * max, DMA_TO_DEVICE);
+	KUNIT_EXPECT_NE(test, 0, dma_mapping_error(dev, addr));
+}
+
+static void largest_mapping_is_honest(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->start + POOL_SIZE;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	expect_honest_maximum(test, f->dev, f->start, POOL_SIZE);
+
+	for (size_t size = PAGE_SIZE; size < POOL_SIZE; size *= 4) {
+		struct restricted_dma_pool *pool = new_pool(test, end, size);
+
+		KUNIT_ASSERT_EQ(test, 0,
+				restricted_dma_pool_attach(pool, f->dev));
+		expect_honest_maximum(test, f->dev, end, size);
+		end += size;
+	}
+}
+
+struct worker {
+	struct task_struct *task;
+	struct device *dev;
+	phys_addr_t start;
+	u8 id;
+	int faults;
+};
+
+/* Map buffers of many sizes; nobody else may write where they are mapped. */
+static int map_and_look(void *data)
+{
+	struct worker *w = data;
+	u8 *buf = kmalloc(SZ_64K, GFP_KERNEL);
+
+	if (!buf) {
+		w->faults++;
+		goto out;
+	}
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t size = 1 + (i * 7919 + w->id * 104729) % SZ_64K;
+		dma_addr_t addr;
+
+		memset(buf, w->id, size);
+		addr = dma_map_single(w->dev, buf, size, DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(w->dev, addr) ||
+		    !inside(w->start, addr, size)) {
+			w->faults++;
+			break;
+		}
+		cond_resched();
+		if (memchr_inv(phys_to_virt(addr), w->id, size))
+			w->faults++;
+		dma_unmap_single(w->dev, addr, size, DMA_BIDIRECTIONAL);
+		if (memchr_inv(buf, w->id, size))
+			w->faults++;
+	}
+	kfree(buf);
+out:
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Two devices share a pool that is busy on several CPUs. */
+static void neighbours_leave_each_other_alone(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct device *other = new_device(test, "restricted-kunit-other");
+	struct worker *w = kunit_kcalloc(test, THREADS, sizeof(*w), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, other));
+	for (int i = 0; i < THREADS; i++) {
+		w[i].dev = i % 2 ? other : f->dev;
+		w[i].start = f->start;
+		w[i].id = 1 + i;
+		w[i].task = kthread_run(map_and_look, &w[i], "restricted/%d", i);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		if (IS_ERR(w[i].task)) {
+			KUNIT_FAIL(test, "no thread %d", i);
+			continue;
+		}
+		kthread_stop(w[i].task);
+		KUNIT_EXPECT_EQ(test, w[i].faults, 0);
+	}
+}
+
+static struct kunit_case restricted_test_cases[] = {
+	KUNIT_CASE(create_refuses_no_range),
+	KUNIT_CASE(create_refuses_overlap),
+	KUNIT_CASE(create_allows_neighbours),
+	KUNIT_CASE(find_wants_the_exact_range),
+	KUNIT_CASE(find_by_node),
+	KUNIT_CASE(refused_pool_is_known),
+	KUNIT_CASE(attach_redirects_all_dma),
+	KUNIT_CASE(attach_again_moves),
+	KUNIT_CASE(attach_refuses_iommu),
+	KUNIT_CASE(default_pool_is_for_the_others),
+	KUNIT_CASE(default_pool_is_not_for_iommus),
+	KUNIT_CASE(default_pool_is_set_once),
+	KUNIT_CASE(unusable_default_pool_stops_dma),
+	KUNIT_CASE(unbound_device_keeps_its_pool),
+	KUNIT_CASE(mask_has_to_reach_the_whole_pool),
+	KUNIT_CASE(detach_gives_memory_back),
+	KUNIT_CASE(data_is_copied_both_ways),
+	KUNIT_CASE(full_pool_is_an_error),
+	KUNIT_CASE(largest_mapping_is_honest),
+	KUNIT_CASE(neighbours_leave_each_other_alone),
+	{}
+};
+
+static struct kunit_suite restricted_test_suite = {
+	.name = "restricted_dma",
+	.init = restricted_test_init,
+	.exit = restricted_test_exit,
+	.test_cases = restricted_test_cases,
+};
+
+kunit_test_suite(restricted_test_suite);
+
+MODULE_DESCRIPTION("KUnit tests of restricted DMA pools");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,25 @@
+/*
+ * Restricted DMA pools: a fuzzer that stops when a device leaves its pool
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef RESTRICTED_DMA_GUARD_H
+#define RESTRICTED_DMA_GUARD_H
+
+#include "exec/memory.h"
+
+/* The pool that the devices under test are given; others are out of bounds */
+#define RDP_FUZZ_POOL   "poola"
+
+/**
+ * restricted_dma_guard: make every access outside the pool crash
+ *
+ * From here on nothing but the pool can be accessed, so it has to be the last
+ * thing before the first input.  Does nothing where there is no pool.
+ *
+ * Returns: the memory of the pool, or NULL.
+ */
+MemoryRegion *restricted_dma_guard(void);
+
+#endif

@@ -1,0 +1,514 @@
+/*
+ * Restricted DMA pools: virtio-gpu, whose requests have addresses in them
+ *
+ * The pixels of a resource are guest memory that the driver names in the data
+ * of RESOURCE_ATTACH_BACKING, where no code of virtqueues sees the addresses.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include "qemu/bswap.h"
+#include "standard-headers/linux/virtio_gpu.h"
+#include "restricted-dma.h"
+
+#define SLOT        4
+#define CTRL        0
+#define CURSOR      1
+
+#define WIDTH       64
+#define HEIGHT      64
+#define RESOURCE    1
+#define HALF        (WIDTH * HEIGHT * 2)        /* bytes */
+#define BACKING     0x100000                    /* in the pool */
+
+/* Two halves that do not follow each other */
+#define BACKING_1   (BACKING + 0x20000)
+#define BACKING_2   BACKING
+
+typedef struct virtio_gpu_mem_entry Entry;
+
+typedef struct Gpu {
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned n;
+} Gpu;
+
+static const char gpu_device[] = "virtio-gpu-pci";
+
+static void start(Gpu *gpu, const char *device, const char *options)
+{
+    gpu->guest = rdp_start("q35", "-device %s,id=dev0,addr=%d,"
+                           "restricted-dma-pool=poola %s", device, SLOT,
+                           options);
+    rdp_device_init(&gpu->dev, gpu->guest, SLOT, "dev0");
+}
+
+/* The next request uses pages of its own, so that several can be queued */
+static void add(Gpu *gpu, const void *request, size_t len, const void *more,
+                size_t more_len)
+{
+    unsigned page = 3 * (gpu->ring.added % 4);
+    RdpGuest *guest = gpu->guest;
+    RdpBuf *buf = gpu->bufs;
+
+    *buf++ = (RdpBuf) { RDP_BUF(guest, page), len, false };
+    rdp_poke(guest, gpu->bufs[0].addr, request, len);
+    if (more_len) {
+        *buf++ = (RdpBuf) { RDP_BUF(guest, page + 1), more_len, false };
+        rdp_poke(guest, gpu->bufs[1].addr, more, more_len);
+    }
+    *buf++ = (RdpBuf) { RDP_BUF(guest, page + 2),
+                        sizeof(struct virtio_gpu_ctrl_hdr), true };
+    rdp_fill(guest, RDP_BUF(guest, page + 2), 0xff,
+             sizeof(struct virtio_gpu_ctrl_hdr));
+    gpu->n = buf - gpu->bufs;
+}
+
+static uint32_t run(Gpu *gpu)
+{
+    rdp_ring_submit(&gpu->ring, gpu->bufs, gpu->n);
+    rdp_ring_wait(&gpu->ring);
+    return qtest_readl(gpu->guest->qts, gpu->bufs[gpu->n - 1].addr);
+}
+
+static void run_ok(Gpu *gpu, const void *request, size_t len)
+{
+    add(gpu, request, len, NULL, 0);
+    g_assert_cmphex(run(gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+static void create(Gpu *gpu, uint32_t resource)
+{
+    const struct virtio_gpu_resource_create_2d request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
+        .resource_id = cpu_to_le32(resource),
+        .format = cpu_to_le32(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+        .width = cpu_to_le32(WIDTH),
+        .height = cpu_to_le32(HEIGHT),
+    };
+
+    run_ok(gpu, &request, sizeof(request));
+}
+
+static void add_attach(Gpu *gpu, uint32_t resource, const Entry *entries,
+                       unsigned n)
+{
+    const struct virtio_gpu_resource_attach_backing request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
+        .resource_id = cpu_to_le32(resource),
+        .nr_entries = cpu_to_le32(n),
+    };
+
+    add(gpu, &request, sizeof(request), entries, n * sizeof(*entries));
+}
+
+/* Where the pixels are when all is well */
+static void good_entries(Gpu *gpu, Entry entries[2])
+{
+    uint64_t base = gpu->guest->base;
+
+    entries[0] = (Entry) { .addr = cpu_to_le64(base + BACKING_1),
+                           .length = cpu_to_le32(HALF) };
+    entries[1] = (Entry) { .addr = cpu_to_le64(base + BACKING_2),
+                           .length = cpu_to_le32(HALF) };
+}
+
+static void attach(Gpu *gpu)
+{
+    Entry entries[2];
+
+    good_entries(gpu, entries);
+    add_attach(gpu, RESOURCE, entries, ARRAY_SIZE(entries));
+    g_assert_cmphex(run(gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+static void add_transfer(Gpu *gpu)
+{
+    const struct virtio_gpu_transfer_to_host_2d request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
+        .r.width = cpu_to_le32(WIDTH),
+        .r.height = cpu_to_le32(HEIGHT),
+        .resource_id = cpu_to_le32(RESOURCE),
+    };
+
+    add(gpu, &request, sizeof(request), NULL, 0);
+}
+
+static void scanout(Gpu *gpu)
+{
+    const struct virtio_gpu_set_scanout request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_SET_SCANOUT),
+        .r.width = cpu_to_le32(WIDTH),
+        .r.height = cpu_to_le32(HEIGHT),
+        .resource_id = cpu_to_le32(RESOURCE),
+    };
+
+    run_ok(gpu, &request, sizeof(request));
+}
+
+static void flush(Gpu *gpu)
+{
+    const struct virtio_gpu_resource_flush request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_RESOURCE_FLUSH),
+        .r.width = cpu_to_le32(WIDTH),
+        .r.height = cpu_to_le32(HEIGHT),
+        .resource_id = cpu_to_le32(RESOURCE),
+    };
+
+    run_ok(gpu, &request, sizeof(request));
+}
+
+/* Every pixel differs, with 8 bits for each of blue, green and red */
+static uint32_t pixel(unsigned i, uint32_t seed)
+{
+    return (i * 2654435761U + seed) >> 8;
+}
+
+static void draw(Gpu *gpu, uint32_t seed)
+{
+    uint32_t pixels[WIDTH * HEIGHT];
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(pixels); i++) {
+        pixels[i] = cpu_to_le32(pixel(i, seed));
+    }
+    rdp_poke(gpu->guest, gpu->guest->base + BACKING_1, pixels, HALF);
+    rdp_poke(gpu->guest, gpu->guest->base + BACKING_2, (void *)pixels + HALF,
+             HALF);
+}
+
+static void assert_screen(Gpu *gpu, uint32_t seed)
+{
+    const char header[] = "P6\n64 64\n255\n";
+    g_autofree char *path = NULL;
+    g_autofree char *ppm = NULL;
+    const uint8_t *rgb;
+    size_t i, len;
+    int fd;
+
+    fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    qtest_qmp_assert_success(gpu->guest->qts, "{'execute': 'screendump',"
+                             " 'arguments': {'device': 'dev0',"
+                             " 'filename': %s}}", path);
+    g_assert_true(g_file_get_contents(path, &ppm, &len, NULL));
+    g_unlink(path);
+    g_assert_cmpuint(len, ==, strlen(header) + 3 * WIDTH * HEIGHT);
+    g_assert_cmpmem(ppm, strlen(header), header, strlen(header));
+
+    rgb = (uint8_t *)ppm + strlen(header);
+    for (i = 0; i < WIDTH * HEIGHT; i++, rgb += 3) {
+        g_assert_cmphex(rgb[0] << 16 | rgb[1] << 8 | rgb[2], ==,
+                        pixel(i, seed));
+    }
+}
+
+static void show(Gpu *gpu, uint32_t seed)
+{
+    draw(gpu, seed);
+    add_transfer(gpu);
+    g_assert_cmphex(run(gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+    scanout(gpu);
+    flush(gpu);
+    assert_screen(gpu, seed);
+}
+
+static void assert_works(Gpu *gpu)
+{
+    rdp_setup(&gpu->dev, &gpu->ring, CTRL, 0);
+    rdp_snapshot(gpu->guest);
+    create(gpu, RESOURCE);
+    attach(gpu);
+    show(gpu, 1);
+    show(gpu, 0x12345678);
+    rdp_assert_untouched(gpu->guest);
+}
+
+static void test_scanout(const void *device)
+{
+    Gpu gpu = { };
+
+    start(&gpu, device, "");
+    assert_works(&gpu);
+    g_assert_cmpuint(rdp_violations(gpu.guest->qts, "poola"), ==, 0);
+    rdp_device_stop(&gpu.dev);
+}
+
+/* A cursor, from a resource whose pixels came out of the pool */
+static void test_cursor(void)
+{
+    struct virtio_gpu_update_cursor request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_UPDATE_CURSOR),
+        .resource_id = cpu_to_le32(RESOURCE),
+    };
+    RdpRing cursor;
+    Gpu gpu = { };
+    RdpBuf buf;
+
+    start(&gpu, gpu_device, "");
+    assert_works(&gpu);
+    rdp_ring_init(&cursor, &gpu.dev, CURSOR, false);
+    rdp_ring_enable(&cursor);
+    buf = (RdpBuf) { RDP_BUF(gpu.guest, 15), sizeof(request), false };
+    rdp_poke(gpu.guest, buf.addr, &request, sizeof(request));
+    rdp_ring_submit(&cursor, &buf, 1);
+    rdp_ring_wait(&cursor);
+
+    rdp_assert_refuses(&cursor, &buf, 1, 0);
+    assert_works(&gpu);
+    rdp_device_stop(&gpu.dev);
+}
+
+/* The buffers of the request itself are as those of every device */
+static void test_buffers(void)
+{
+    Entry entries[2];
+    Gpu gpu = { };
+    unsigned bad;
+
+    start(&gpu, gpu_device, "");
+    good_entries(&gpu, entries);
+    for (bad = 0; bad < ARRAY_SIZE(gpu.bufs); bad++) {
+        rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+        create(&gpu, RESOURCE);
+        add_attach(&gpu, RESOURCE, entries, ARRAY_SIZE(entries));
+        rdp_assert_refuses(&gpu.ring, gpu.bufs, gpu.n, bad);
+        assert_works(&gpu);
+    }
+    rdp_device_stop(&gpu.dev);
+}
+
+/* Where an entry points; addresses in the pool are relative to its base */
+static const struct {
+    const char *name;
+    uint64_t addr;
+    bool in_pool;
+    uint32_t len;
+} places[] = {
+    { "in RAM", RDP_VICTIM, false, HALF },
+    { "at address 0", 0, false, HALF },
+    { "in the pool next to it", RDP_POOL_SIZE, true, HALF },
+    { "right below the pool", -(uint64_t)HALF, true, HALF },
+    { "across the start of the pool", -(uint64_t)HALF / 2, true, HALF },
+    { "across the end of the pool", RDP_POOL_SIZE - HALF / 2, true, HALF },
+    { "one byte too long", RDP_POOL_SIZE - HALF + 1, true, HALF },
+    { "one byte outside", RDP_VICTIM, false, 1 },
+    { "where there is nothing", 1ULL << 45, false, HALF },
+    { "at the top of the address space", -(uint64_t)HALF, false, HALF },
+    { "across the top of the address space", -(uint64_t)HALF / 2, false, HALF },
+    { "in the pool and 4 GiB long", BACKING, true, UINT32_MAX },
+};
+
+/* The first, the second and the last of three entries, in turn */
+static void try_entry(Gpu *gpu, unsigned place, unsigned bad)
+{
+    uint64_t base = gpu->guest->base;
+    uint64_t response;
+    Entry entries[3];
+    RdpAccess access = {
+        .what = "payload",
+        .addr = places[place].addr + (places[place].in_pool ? base : 0),
+        .len = places[place].len,
+    };
+
+    g_test_message("entry %u %s", bad, places[place].name);
+    rdp_setup(&gpu->dev, &gpu->ring, CTRL, 0);
+    create(gpu, RESOURCE);
+    good_entries(gpu, entries);
+    entries[2] = entries[1];
+    entries[bad].addr = cpu_to_le64(access.addr);
+    entries[bad].length = cpu_to_le32(access.len);
+
+    rdp_ring_baseline(&gpu->ring);
+    add_attach(gpu, RESOURCE, entries, ARRAY_SIZE(entries));
+    response = gpu->bufs[gpu->n - 1].addr;
+    rdp_ring_add(&gpu->ring, gpu->bufs, gpu->n, RDP_NO_TABLE);
+    rdp_ring_kick(&gpu->ring);
+    rdp_assert_refused(&gpu->ring, &access, true);
+    g_assert_cmphex(qtest_readl(gpu->guest->qts, response), ==, UINT32_MAX);
+}
+
+static void test_backing(void)
+{
+    Gpu gpu = { };
+    unsigned place, bad;
+
+    start(&gpu, gpu_device, "");
+    for (place = 0; place < ARRAY_SIZE(places); place++) {
+        for (bad = 0; bad < 3; bad++) {
+            try_entry(&gpu, place, bad);
+        }
+        assert_works(&gpu);
+    }
+    rdp_device_stop(&gpu.dev);
+}
+
+/* A request that waits behind a bad one does nothing any more */
+static void test_dropped(void)
+{
+    RdpAccess access = { "payload", RDP_VICTIM, HALF };
+    Entry entry = { .addr = cpu_to_le64(RDP_VICTIM),
+                    .length = cpu_to_le32(HALF) };
+    Gpu gpu = { };
+
+    start(&gpu, gpu_device, "");
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+    create(&gpu, RESOURCE);
+    attach(&gpu);
+    show(&gpu, 1);
+    create(&gpu, RESOURCE + 1);
+    draw(&gpu, 2);
+
+    rdp_ring_baseline(&gpu.ring);
+    add_attach(&gpu, RESOURCE + 1, &entry, 1);
+    rdp_ring_add(&gpu.ring, gpu.bufs, gpu.n, RDP_NO_TABLE);
+    add_transfer(&gpu);
+    rdp_ring_submit(&gpu.ring, gpu.bufs, gpu.n);
+    rdp_assert_refused(&gpu.ring, &access, true);
+    assert_screen(&gpu, 1);
+    rdp_device_stop(&gpu.dev);
+}
+
+/* No bytes are an error wherever they are, but no access */
+static void test_no_bytes(void)
+{
+    Entry entries[2];
+    Gpu gpu = { };
+
+    start(&gpu, gpu_device, "");
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+    create(&gpu, RESOURCE);
+    good_entries(&gpu, entries);
+    entries[1] = (Entry) { .addr = cpu_to_le64(RDP_VICTIM) };
+    add_attach(&gpu, RESOURCE, entries, ARRAY_SIZE(entries));
+    g_assert_cmphex(run(&gpu), ==, VIRTIO_GPU_RESP_ERR_UNSPEC);
+    g_assert_cmpuint(rdp_violations(gpu.guest->qts, "poola"), ==, 0);
+
+    /* The first entry was given back: another attempt is possible */
+    attach(&gpu);
+    show(&gpu, 1);
+    rdp_device_stop(&gpu.dev);
+}
+
+/* Migration: the addresses are in the stream */
+
+static char *migration_status(QTestState *qts)
+{
+    QDict *info = qtest_qmp_assert_success_ref(
+        qts, "{'execute': 'query-migrate'}");
+    char *status = g_strdup(qdict_get_try_str(info, "status"));
+
+    qobject_unref(info);
+    return status;
+}
+
+static void wait_migrated(QTestState *qts, const char *expected)
+{
+    g_autofree char *status = NULL;
+
+    RDP_WAIT_FOR((g_free(status), status = migration_status(qts),
+                  !g_strcmp0(status, "completed") ||
+                  !g_strcmp0(status, "failed")));
+    g_assert_cmpstr(status, ==, expected);
+}
+
+/* Move the first half of the pixels, as a hostile source would */
+static void tamper(const char *path, uint64_t from, uint64_t to)
+{
+    g_autofree char *stream = NULL;
+    uint64_t bytes = cpu_to_be64(from);
+    char *found;
+    size_t len;
+
+    g_assert_true(g_file_get_contents(path, &stream, &len, NULL));
+    found = memmem(stream, len, &bytes, sizeof(bytes));
+    g_assert_nonnull(found);
+    stq_be_p(found, to);
+    g_assert_null(memmem(stream, len, &bytes, sizeof(bytes)));
+    g_assert_true(g_file_set_contents(path, stream, len, NULL));
+}
+
+static void test_migrate(const void *data)
+{
+    bool hostile = data;
+    g_autofree char *path = NULL;
+    g_autofree char *uri = NULL;
+    Gpu from = { }, to = { };
+    RdpRing ring;
+    int fd;
+
+    fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+
+    start(&from, gpu_device, "");
+    assert_works(&from);
+    uri = g_strdup_printf("file:%s", path);
+    qtest_qmp_assert_success(from.guest->qts, "{'execute': 'migrate',"
+                             " 'arguments': {'uri': %s}}", uri);
+    wait_migrated(from.guest->qts, "completed");
+    ring = from.ring;
+    if (hostile) {
+        tamper(path, from.guest->base + BACKING_1, RDP_VICTIM);
+    }
+    rdp_device_stop(&from.dev);
+
+    to.guest = rdp_start("q35", "-device virtio-gpu-pci,id=dev0,addr=%d,"
+                         "restricted-dma-pool=poola -incoming defer", SLOT);
+    qtest_qmp_assert_success(to.guest->qts, "{'execute': 'migrate-incoming',"
+                             " 'arguments': {'uri': %s,"
+                             " 'exit-on-error': false}}", uri);
+    wait_migrated(to.guest->qts, hostile ? "failed" : "completed");
+    g_assert_cmpuint(rdp_violations(to.guest->qts, "poola"), ==, hostile);
+    g_unlink(path);
+    if (hostile) {
+        rdp_stop(to.guest);
+        return;
+    }
+
+    /* The driver goes on where it was, with the same rings and resource */
+    qtest_qmp_assert_success(to.guest->qts, "{'execute': 'cont'}");
+    to.dev = from.dev;
+    to.dev.guest = to.guest;
+    to.dev.pci = qpci_device_find(to.guest->bus, QPCI_DEVFN(SLOT, 0));
+    to.ring = ring;
+    to.ring.dev = &to.dev;
+    assert_screen(&to, 0x12345678);
+    show(&to, 7);
+    rdp_device_stop(&to.dev);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const devices[] = { "virtio-gpu-pci", "virtio-vga" };
+    unsigned i;
+
+    g_test_init(&argc, &argv, NULL);
+
+    for (i = 0; i < ARRAY_SIZE(devices); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/restricted-dma/gpu/scanout/%s", devices[i]);
+
+        if (qtest_has_device(devices[i])) {
+            qtest_add_data_func(path, devices[i], test_scanout);
+        }
+    }
+    if (qtest_has_device(gpu_device)) {
+        qtest_add_func("/restricted-dma/gpu/cursor", test_cursor);
+        qtest_add_func("/restricted-dma/gpu/buffers", test_buffers);
+        qtest_add_func("/restricted-dma/gpu/backing", test_backing);
+        qtest_add_func("/restricted-dma/gpu/dropped", test_dropped);
+        qtest_add_func("/restricted-dma/gpu/no-bytes", test_no_bytes);
+        qtest_add_data_func("/restricted-dma/gpu/migrate/good", NULL,
+                            test_migrate);
+        qtest_add_data_func("/restricted-dma/gpu/migrate/hostile", "hostile",
+                            test_migrate);
+    }
+
+    return g_test_run();
+}

@@ -1,0 +1,684 @@
+/*
+ * Restricted DMA pools: what the PCI side of a device can do to it
+ *
+ * Bus mastering, resets, bridges, the configuration window, and interrupts.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "restricted-dma.h"
+
+#define SLOT        4
+#define BRIDGE      3
+#define BEHIND      32          /* slot 0 of bus 1 */
+#define SECTOR      8
+#define MESSAGE     (2 * MiB)   /* an address in RAM, for MSI-X */
+#define MSIX_DATA   0x4d534958
+
+static RdpGuest *start(RdpDevice *dev, const char *machine, unsigned slot,
+                       const char *options)
+{
+    RdpGuest *guest = rdp_start(machine, "%s-device virtio-blk-pci,id=dev0,"
+                                "drive=disk0,restricted-dma-pool=poola,"
+                                "addr=%d", options, slot);
+
+    rdp_device_init(dev, guest, slot, "dev0");
+    return guest;
+}
+
+static void set_master(RdpDevice *dev, bool on)
+{
+    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
+
+    qpci_config_writew(dev->pci, PCI_COMMAND, on ? command | PCI_COMMAND_MASTER
+                                            : command & ~PCI_COMMAND_MASTER);
+}
+
+static uint8_t *read_pool(RdpGuest *guest)
+{
+    uint8_t *pool = g_malloc(RDP_USED_END);
+
+    qtest_bufread(guest->qts, guest->base, pool, RDP_USED_END);
+    return pool;
+}
+
+/* Nothing has changed in the pool, and nothing will */
+static void assert_idle(RdpDevice *dev, const uint8_t *before)
+{
+    RdpGuest *guest = dev->guest;
+    g_autofree uint8_t *after = NULL;
+
+    rdp_settle(guest->qts);
+    after = read_pool(guest);
+    g_assert_cmpmem(after, RDP_USED_END, before, RDP_USED_END);
+    rdp_assert_untouched(guest);
+}
+
+static void add_read(RdpRing *ring, RdpBuf bufs[3])
+{
+    rdp_blk_request(ring->dev->guest, bufs, false, SECTOR, 0x5a);
+    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
+}
+
+static void assert_goes_on(RdpRing *ring)
+{
+    rdp_driver_ok(ring->dev);
+    rdp_ring_kick(ring);
+    rdp_ring_wait(ring);
+    g_assert_cmphex(qtest_readb(ring->dev->guest->qts,
+                                ring->dev->guest->base + RDP_BLK_STATUS), ==,
+                    0);
+}
+
+/* The event index is what a device writes even if it processes nothing */
+#define FEATURES    (RDP_FEATURES | BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
+
+/* Bus mastering is off from the start; resets do not turn it on */
+static void test_master_never(const void *data)
+{
+    g_autofree uint8_t *before = NULL;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start(&dev, "q35", SLOT, data);
+    set_master(&dev, false);
+    g_assert_true(rdp_negotiate(&dev, FEATURES));
+    rdp_ring_init(&ring, &dev, 0, false);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    before = read_pool(guest);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+    rdp_ring_kick(&ring);
+    assert_idle(&dev, before);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+
+    set_master(&dev, true);
+    assert_goes_on(&ring);
+    rdp_device_stop(&dev);
+}
+
+/* Off while the device runs, with requests in its ring, and on again */
+static void test_master_off(const void *data)
+{
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned i;
+
+    guest = start(&dev, "q35", SLOT, data);
+    g_assert_true(rdp_negotiate(&dev, FEATURES));
+    rdp_ring_init(&ring, &dev, 0, false);
+    rdp_ring_enable(&ring);
+    for (i = 0; i < 4; i++) {
+        g_autofree uint8_t *before = NULL;
+
+        add_read(&ring, bufs);
+        assert_goes_on(&ring);
+
+        set_master(&dev, false);
+        add_read(&ring, bufs);
+        rdp_snapshot(guest);
+        before = read_pool(guest);
+        rdp_ring_kick(&ring);
+        rdp_driver_ok(&dev);
+        rdp_ring_kick(&ring);
+        assert_idle(&dev, before);
+
+        set_master(&dev, true);
+        assert_goes_on(&ring);
+    }
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_device_stop(&dev);
+}
+
+/* What is wrong with a ring shows when the device may look */
+static void test_master_late(void)
+{
+    RdpAccess bad = { .what = "available-ring", .addr = RDP_VICTIM };
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+
+    guest = start(&dev, "q35", SLOT, "");
+    set_master(&dev, false);
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_ring_init(&ring, &dev, 0, false);
+    ring.avail = bad.addr;
+    bad.len = rdp_ring_avail_size(&ring, RDP_FEATURES);
+    rdp_ring_baseline(&ring);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
+
+    set_master(&dev, true);
+    rdp_assert_refused(&ring, &bad, true);
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    rdp_device_stop(&dev);
+}
+
+/* The disk takes its time to answer */
+static RdpGuest *start_slow(RdpDevice *dev, const char *properties)
+{
+    RdpGuest *guest = rdp_start("q35", "-object iothread,id=io0 -drive if=none,"
+                                "id=slow,driver=null-co,read-zeroes=on,"
+                                "size=1M,latency-ns=200000000 "
+                                "-device virtio-blk-pci,id=dev0,drive=slow,"
+                                "restricted-dma-pool=poola,%saddr=%d",
+                                properties, SLOT);
+
+    rdp_device_init(dev, guest, SLOT, "dev0");
+    return guest;
+}
+
+/* What is under way is not returned once bus mastering is off */
+static void test_master_in_flight(const void *data)
+{
+    g_autofree uint8_t *before = NULL;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start_slow(&dev, data);
+    rdp_setup(&dev, &ring, 0, 0);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    rdp_ring_kick(&ring);
+    set_master(&dev, false);
+    before = read_pool(guest);
+    assert_idle(&dev, before);
+    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+    rdp_device_stop(&dev);
+}
+
+/* Nor is it in the new rings, if the driver resets the queue */
+static void test_queue_reset_in_flight(const void *data)
+{
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    unsigned i;
+
+    guest = start_slow(&dev, data);
+    rdp_setup(&dev, &ring, 0, BIT_ULL(VIRTIO_F_RING_RESET));
+    for (i = 0; i < 3; i++) {
+        add_read(&ring, bufs);
+        rdp_ring_kick(&ring);
+        rdp_ring_reset(&ring);
+        rdp_ring_init(&ring, &dev, 0, false);
+        rdp_ring_enable(&ring);
+        rdp_settle(guest->qts);
+        g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+    }
+    add_read(&ring, bufs);
+    rdp_ring_kick(&ring);
+    rdp_ring_wait(&ring);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_device_stop(&dev);
+}
+
+/* MSI-X: a page of RAM takes the messages */
+static void use_message(RdpDevice *dev, unsigned vector)
+{
+    uint64_t entry = dev->pci->msix_table_off + vector * PCI_MSIX_ENTRY_SIZE;
+    QPCIBar bar = dev->pci->msix_table_bar;
+
+    qpci_io_writeq(dev->pci, bar, entry + PCI_MSIX_ENTRY_LOWER_ADDR,
+                   MESSAGE + 4 * vector);
+    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA,
+                   MSIX_DATA + vector);
+    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+}
+
+static uint32_t message(RdpDevice *dev, unsigned vector)
+{
+    return ldl_le_p(dev->guest->ram.now + MESSAGE + 4 * vector);
+}
+
+/* The driver is told that the device stopped, but not by the queue's vector */
+static void test_message(const void *data)
+{
+    const unsigned config = 0, queue = 1;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start(&dev, "q35", SLOT, data);
+    qpci_msix_enable(dev.pci);
+    use_message(&dev, config);
+    use_message(&dev, queue);
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, config);
+    rdp_ring_init(&ring, &dev, 0, false);
+    rdp_ring_set_vector(&ring, queue);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+
+    rdp_snapshot(guest);
+    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+    bufs[1].addr = RDP_VICTIM;
+    rdp_ring_submit(&ring, bufs, 3);
+    RDP_WAIT_FOR(message(&dev, config) == MSIX_DATA + config);
+    rdp_settle(guest->qts);
+    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
+    rdp_assert_untouched(guest);
+    qpci_msix_disable(dev.pci);
+    rdp_device_stop(&dev);
+}
+
+/* What is under way ends without a message */
+static void test_message_in_flight(void)
+{
+    const unsigned config = 0, queue = 1;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start_slow(&dev, "");
+    qpci_msix_enable(dev.pci);
+    use_message(&dev, config);
+    use_message(&dev, queue);
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, config);
+    rdp_ring_init(&ring, &dev, 0, false);
+    rdp_ring_set_vector(&ring, queue);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+
+    rdp_snapshot(guest);
+    add_read(&ring, bufs);
+    bufs[1].addr = RDP_VICTIM;
+    rdp_ring_submit(&ring, bufs, 3);
+    RDP_WAIT_FOR(message(&dev, config) == MSIX_DATA + config);
+    rdp_settle(guest->qts);
+    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
+    rdp_assert_untouched(guest);
+    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+    qpci_msix_disable(dev.pci);
+    rdp_device_stop(&dev);
+}
+
+/* Messages are writes to memory: none without bus mastering */
+static void test_message_master_off(void)
+{
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start(&dev, "q35", SLOT, "");
+    qpci_msix_enable(dev.pci);
+    use_message(&dev, 0);
+    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
+    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, 0);
+    rdp_ring_init(&ring, &dev, 0, false);
+    rdp_ring_set_vector(&ring, 0);
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(&dev);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    set_master(&dev, false);
+    rdp_ring_kick(&ring);
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'block_resize',"
+                             " 'arguments': {'device': 'disk0',"
+                             " 'size': 524288}}");
+    rdp_settle(guest->qts);
+    rdp_assert_memory_untouched(guest);
+    qpci_msix_disable(dev.pci);
+    rdp_device_stop(&dev);
+}
+
+/* Places and properties of the device */
+
+typedef struct Place {
+    const char *name;
+    const char *machine;
+    unsigned slot;          /* BEHIND what is at BRIDGE, or SLOT */
+    const char *options;    /* before the device */
+    const char *properties; /* of the device */
+} Place;
+
+#define PORT "-device pcie-root-port,id=rp,chassis=1,addr=3 "
+
+static const Place places[] = {
+    { "root-port", "q35", BEHIND, PORT, "bus=rp" },
+    { "root-port-aer", "q35", BEHIND, PORT, "bus=rp,aer=on" },
+    { "root-port-ats", "q35", BEHIND, PORT, "bus=rp,ats=on" },
+    { "root-port-no-flr", "q35", BEHIND, PORT, "bus=rp,x-pcie-flr-init=off" },
+    { "root-port-pio", "q35", BEHIND, PORT, "bus=rp,modern-pio-notify=on" },
+    { "bridge-pc", "pc", BEHIND,
+      "-device pci-bridge,id=bridge,chassis_nr=1,addr=3 ", "bus=bridge" },
+    { "bridge-q35", "q35", BEHIND,
+      "-device pci-bridge,id=bridge,chassis_nr=1,addr=3 ", "bus=bridge" },
+    { "modern-pio", "q35", SLOT, "", "modern-pio-notify=on" },
+    { "modern-pio-pc", "pc", SLOT, "", "modern-pio-notify=on" },
+    { "page-per-vq", "q35", SLOT, "", "page-per-vq=on" },
+    { "no-msix", "q35", SLOT, "", "vectors=0" },
+    { "iommu-platform", "q35", SLOT, "", "iommu_platform=on" },
+    { "no-disabled-flag", "q35", SLOT, "", "use-disabled-flag=off" },
+    { "bypassed-iommu", "q35,default_bus_bypass_iommu=on", SLOT,
+      "-device intel-iommu ", "iommu_platform=off" },
+};
+
+/* Firmware has not run: give the bus behind the bridge all that there is */
+static void open_bridge(RdpGuest *guest)
+{
+    QPCIDevice *bridge = qpci_device_find(guest->bus, QPCI_DEVFN(BRIDGE, 0));
+
+    g_assert_nonnull(bridge);
+    qpci_config_writeb(bridge, PCI_SECONDARY_BUS, 1);
+    qpci_config_writeb(bridge, PCI_SUBORDINATE_BUS, 1);
+    qpci_config_writeb(bridge, PCI_IO_BASE, 0xc0);
+    qpci_config_writeb(bridge, PCI_IO_LIMIT, 0xf0);
+    qpci_config_writew(bridge, PCI_MEMORY_BASE, 0xe000);
+    qpci_config_writew(bridge, PCI_MEMORY_LIMIT, 0xe7f0);
+    qpci_config_writew(bridge, PCI_PREF_MEMORY_BASE, 0xe000);
+    qpci_config_writew(bridge, PCI_PREF_MEMORY_LIMIT, 0xe7f0);
+    qpci_config_writew(bridge, PCI_COMMAND, PCI_COMMAND_IO |
+                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    g_free(bridge);
+}
+
+static RdpGuest *start_at(RdpDevice *dev, const Place *place)
+{
+    RdpGuest *guest = rdp_start(place->machine, "%s-device virtio-blk-pci,"
+                                "id=dev0,drive=disk0,addr=%d,"
+                                "restricted-dma-pool=poola,%s", place->options,
+                                place->slot % 32, place->properties);
+
+    if (place->slot == BEHIND) {
+        open_bridge(guest);
+    }
+    rdp_device_init(dev, guest, place->slot, "dev0");
+    return guest;
+}
+
+static void assert_confined(RdpDevice *dev)
+{
+    RdpBuf bufs[3];
+    RdpRing ring;
+
+    rdp_blk_assert_works(dev, RDP_FEATURES, false, false);
+    rdp_setup(dev, &ring, 0, 0);
+    rdp_blk_request(dev->guest, bufs, false, SECTOR, 0x5a);
+    rdp_assert_refuses(&ring, bufs, 3, 1);
+    rdp_blk_assert_works(dev, RDP_FEATURES, false, false);
+}
+
+static void test_place(const void *data)
+{
+    g_autofree uint8_t *before = NULL;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+
+    guest = start_at(&dev, data);
+    assert_confined(&dev);
+
+    rdp_setup(&dev, &ring, 0, 0);
+    set_master(&dev, false);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    before = read_pool(guest);
+    rdp_driver_ok(&dev);
+    rdp_ring_kick(&ring);
+    assert_idle(&dev, before);
+    set_master(&dev, true);
+    assert_goes_on(&ring);
+    rdp_device_stop(&dev);
+}
+
+/* A reset of the function is a reset of the device, and turns it off */
+static void test_flr(void)
+{
+    const Place place = { NULL, "q35", BEHIND, PORT, "bus=rp" };
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    uint8_t cap;
+    unsigned i;
+
+    guest = start_at(&dev, &place);
+    for (i = 0; i < 2; i++) {
+        rdp_setup(&dev, &ring, 0, 0);
+        if (i) {
+            rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+            rdp_assert_refuses(&ring, bufs, 3, 1);
+        }
+        cap = qpci_find_capability(dev.pci, PCI_CAP_ID_EXP, 0);
+        g_assert_cmphex(cap, !=, 0);
+        qpci_config_writew(dev.pci, cap + PCI_EXP_DEVCTL,
+                           PCI_EXP_DEVCTL_BCR_FLR);
+        g_assert_cmphex(qpci_config_readw(dev.pci, PCI_COMMAND) &
+                        PCI_COMMAND_MASTER, ==, 0);
+        rdp_device_cleanup(&dev);
+        rdp_device_init(&dev, guest, BEHIND, "dev0");
+        g_assert_cmphex(rdp_status(&dev), ==, 0);
+        rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    }
+    rdp_device_stop(&dev);
+}
+
+/* The window in configuration space leads to the same registers */
+
+static uint8_t find_window(RdpDevice *dev)
+{
+    uint8_t cap = 0;
+
+    while ((cap = qpci_find_capability(dev->pci, PCI_CAP_ID_VNDR, cap))) {
+        if (qpci_config_readb(dev->pci, cap + VIRTIO_PCI_CAP_CFG_TYPE) ==
+            VIRTIO_PCI_CAP_PCI_CFG) {
+            return cap;
+        }
+    }
+    g_assert_not_reached();
+}
+
+/* @offset is one in the BAR */
+static void aim_window(RdpDevice *dev, uint8_t cap, uint32_t offset,
+                       unsigned len)
+{
+    qpci_config_writeb(dev->pci, cap + VIRTIO_PCI_CAP_BAR, 4);
+    qpci_config_writel(dev->pci, cap + VIRTIO_PCI_CAP_OFFSET, offset);
+    qpci_config_writel(dev->pci, cap + VIRTIO_PCI_CAP_LENGTH, len);
+}
+
+static void window_write(RdpDevice *dev, uint8_t cap, uint32_t offset,
+                         unsigned len, uint32_t value)
+{
+    const uint8_t data = cap + sizeof(struct virtio_pci_cap);
+
+    aim_window(dev, cap, offset, len);
+    switch (len) {
+    case 1:
+        qpci_config_writeb(dev->pci, data, value);
+        break;
+    case 2:
+        qpci_config_writew(dev->pci, data, value);
+        break;
+    default:
+        qpci_config_writel(dev->pci, data, value);
+        break;
+    }
+}
+
+static void window_set_status(RdpDevice *dev, uint8_t cap, uint8_t status)
+{
+    window_write(dev, cap, dev->common + VIRTIO_PCI_COMMON_STATUS, 1, status);
+}
+
+static uint32_t window_readl(RdpDevice *dev, uint8_t cap, unsigned reg)
+{
+    aim_window(dev, cap, dev->common + reg, 4);
+    return qpci_config_readl(dev->pci, cap + sizeof(struct virtio_pci_cap));
+}
+
+static void test_window(void)
+{
+    g_autofree uint8_t *before = NULL;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    uint8_t cap;
+
+    guest = start(&dev, "q35", SLOT, "");
+    cap = find_window(&dev);
+    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR), ==,
+                    (uint32_t)guest->base);
+    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR + 4), ==,
+                    guest->base >> 32);
+    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_SIZE), ==,
+                    RDP_POOL_SIZE);
+
+    /* A driver that accepts nothing gets nothing this way either */
+    rdp_reset(&dev);
+    rdp_ring_init(&ring, &dev, 0, false);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    before = read_pool(guest);
+    window_set_status(&dev, cap, VIRTIO_CONFIG_S_DRIVER_OK);
+    rdp_ring_enable(&ring);
+    rdp_ring_kick(&ring);
+    assert_idle(&dev, before);
+    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+
+    window_set_status(&dev, cap, 0);
+    g_assert_cmphex(rdp_status(&dev), ==, 0);
+    assert_confined(&dev);
+    rdp_device_stop(&dev);
+}
+
+/* All that a driver does before its first request, and the notification */
+static void window_start(RdpRing *ring, uint8_t cap)
+{
+    const uint32_t writes[][3] = {      /* register, bytes, value */
+        { VIRTIO_PCI_COMMON_GFSELECT, 4, 1 },
+        { VIRTIO_PCI_COMMON_GF, 4, RDP_FEATURES >> 32 },
+        { VIRTIO_PCI_COMMON_STATUS, 1, VIRTIO_CONFIG_S_FEATURES_OK },
+        { VIRTIO_PCI_COMMON_Q_SIZE, 2, RDP_RING_SIZE },
+        { VIRTIO_PCI_COMMON_Q_DESCLO, 4, ring->desc },
+        { VIRTIO_PCI_COMMON_Q_DESCHI, 4, ring->desc >> 32 },
+        { VIRTIO_PCI_COMMON_Q_AVAILLO, 4, ring->avail },
+        { VIRTIO_PCI_COMMON_Q_AVAILHI, 4, ring->avail >> 32 },
+        { VIRTIO_PCI_COMMON_Q_USEDLO, 4, ring->used },
+        { VIRTIO_PCI_COMMON_Q_USEDHI, 4, ring->used >> 32 },
+        { VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1 },
+        { VIRTIO_PCI_COMMON_STATUS, 1, VIRTIO_CONFIG_S_FEATURES_OK |
+                                       VIRTIO_CONFIG_S_DRIVER_OK },
+    };
+    RdpDevice *dev = ring->dev;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(writes); i++) {
+        window_write(dev, cap, dev->common + writes[i][0], writes[i][1],
+                     writes[i][2]);
+    }
+    window_write(dev, cap, dev->notify, 2, 0);
+}
+
+/* A reset of the machine turns bus mastering off, and the window does not */
+static void test_system_reset(void)
+{
+    g_autofree uint8_t *before = NULL;
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    uint8_t cap;
+
+    guest = start(&dev, "q35", SLOT, "");
+    cap = find_window(&dev);
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    qtest_system_reset(guest->qts);
+
+    rdp_ring_init(&ring, &dev, 0, false);
+    add_read(&ring, bufs);
+    rdp_snapshot(guest);
+    before = read_pool(guest);
+    window_start(&ring, cap);
+    assert_idle(&dev, before);
+
+    rdp_device_cleanup(&dev);
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    assert_goes_on(&ring);
+    rdp_device_stop(&dev);
+}
+
+/* There is no legacy interface: no BAR 0, and no transitional device id */
+static void test_no_legacy(void)
+{
+    RdpDevice dev;
+
+    start(&dev, "q35", SLOT, "");
+    qpci_config_writel(dev.pci, PCI_BASE_ADDRESS_0, UINT32_MAX);
+    g_assert_cmphex(qpci_config_readl(dev.pci, PCI_BASE_ADDRESS_0), ==, 0);
+    g_assert_cmphex(qpci_config_readw(dev.pci, PCI_DEVICE_ID), >=, 0x1040);
+    g_assert_cmphex(qpci_config_readb(dev.pci, PCI_REVISION_ID), >=, 1);
+    rdp_device_stop(&dev);
+}
+
+static void add_test(const char *name, const char *variant, const void *data,
+                     void (*fn)(const void *))
+{
+    g_autofree char *path = g_strdup_printf("/restricted-dma/transport/%s/%s",
+                                            name, variant);
+
+    qtest_add_data_func(path, data, fn);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        const char *options;
+    } notify[] = {
+        { "ioeventfd", "-global virtio-blk-pci.ioeventfd=on " },
+        { "no-ioeventfd", "-global virtio-blk-pci.ioeventfd=off " },
+        { "iothread", "-object iothread,id=io0 "
+                      "-global virtio-blk-device.iothread=io0 " },
+    };
+    unsigned i;
+
+    g_test_init(&argc, &argv, NULL);
+
+    for (i = 0; i < ARRAY_SIZE(notify); i++) {
+        add_test("master-never", notify[i].name, notify[i].options,
+                 test_master_never);
+        add_test("master-off", notify[i].name, notify[i].options,
+                 test_master_off);
+        add_test("message", notify[i].name, notify[i].options, test_message);
+    }
+    add_test("master-in-flight", "ioeventfd", "", test_master_in_flight);
+    add_test("master-in-flight", "iothread", "iothread=io0,",
+             test_master_in_flight);
+    add_test("queue-reset", "ioeventfd", "", test_queue_reset_in_flight);
+    add_test("queue-reset", "iothread", "iothread=io0,",
+             test_queue_reset_in_flight);
+    for (i = 0; i < ARRAY_SIZE(places); i++) {
+        add_test("place", places[i].name, &places[i], test_place);
+    }
+    qtest_add_func("/restricted-dma/transport/master-late", test_master_late);
+    qtest_add_func("/restricted-dma/transport/message/master-off",
+                   test_message_master_off);
+    qtest_add_func("/restricted-dma/transport/message/in-flight",
+                   test_message_in_flight);
+    qtest_add_func("/restricted-dma/transport/flr", test_flr);
+    qtest_add_func("/restricted-dma/transport/system-reset",
+                   test_system_reset);
+    qtest_add_func("/restricted-dma/transport/window", test_window);
+    qtest_add_func("/restricted-dma/transport/no-legacy", test_no_legacy);
+
+    return g_test_run();
+}
