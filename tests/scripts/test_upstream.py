@@ -57,6 +57,18 @@ class Upstream(unittest.TestCase):
             self.assertEqual(self.told({key: PASSED}, series),
                              (1, ["not ok 1 t /a", "1..1"]))
 
+    def test_bad_end(self):
+        """All cases pass, then the program crashes."""
+        upstream = {("t", "/a"): PASSED}
+        self.assertEqual(self.told(upstream, {**upstream, ("t", ""): FAILED}),
+                         (1, ["ok 1 t /a", "not ok 2 t", "1..2"]))
+
+    def test_bad_end_with_all_cases(self):
+        results = {("t", case): PASSED for case in ("/a", "/b", "/c", "/d")}
+        results["t", ""] = FAILED
+        self.assertEqual(self.finish(results), [])
+        self.assertEqual(results["t", ""], FAILED)
+
     def test_not_comparable(self):
         lost, lines = self.told({("t", ""): FAILED, ("t", "/b"): SKIPPED}, {})
         self.assertEqual(lost, 0)
