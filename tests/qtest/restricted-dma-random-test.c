@@ -532,6 +532,7 @@ static bool spoil_ring(Rig *rig)
 
 static void spoil_request(Rig *rig)
 {
+    uint64_t end = rig->dev.guest->base + RDP_POOL_SIZE;
     RdpBuf *buf = &rig->bufs[pick(rig, rig->n)];
 
     switch (pick(rig, 16)) {
@@ -559,6 +560,16 @@ static void spoil_request(Rig *rig)
     case 10:
         spoil_request(rig);
         spoil_request(rig);
+        break;
+    case 11:
+        /* The last byte, or one more */
+        buf->addr = end - buf->len + pick(rig, 2);
+        break;
+    case 12:
+    case 13:
+        if (rig->table != RDP_NO_TABLE) {
+            rig->table = pick(rig, RDP_RAM_SIZE) & ~15ULL;
+        }
         break;
     }
 }
