@@ -62,3 +62,29 @@ class Limits(GuestTest):
             self.assertNotIn("eth0", guest.run("ls /sys/class/net"))
             scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
             guest.power_off()
+
+    @fail_on(Failure)
+    def test_more_devices_than_pool(self):
+        """The rings of 49 disks do not fit into 2 MiB.
+
+        Disks that come too late stay away; the others work.
+        """
+        machine = scenes.full_machine(self.accel, places.DISK, writable=False,
+                                      pool="2M")
+        for slot in range(0x10, 0x16):
+            for function in range(8):
+                name = f"null{slot:x}{function}"
+                machine.add("-blockdev", f"driver=null-co,node-name={name},"
+                                         "size=1048576,read-zeroes=on")
+                machine.device(
+                    "virtio-blk-pci", f"disk-{name}",
+                    f"drive={name},addr={slot:x}.{function},multifunction=on,"
+                    "queue-size=1024,num-queues=2")
+        with self.start(machine) as guest:
+            disks = guest.run("ls /sys/block")
+            self.assertLess(len(disks), 49)
+            for disk in disks:
+                guest.run(f"dd if=/dev/{disk} of=/dev/null bs=256k count=1 "
+                          "iflag=direct")
+            scenes.verify_files(guest)
+            guest.power_off()
