@@ -379,6 +379,40 @@ static void test_system_reset(const void *data)
     stop(&drv);
 }
 
+/*
+ * Without FEATURES_OK a driver could accept other features, and with them
+ * another form of the rings that are mapped.  virtio-rng looks into its ring
+ * when the machine goes on, broken or not.
+ */
+static void test_features_of_broken(void)
+{
+    RdpGuest *guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+                                "-device virtio-rng-pci,rng=rng0,id=dev0,"
+                                "addr=%d,packed=on,restricted-dma-pool=poola",
+                                SLOT);
+    RdpBuf buf = {
+        .addr = guest->base + RDP_BUFFERS, .len = 16, .device_writes = true,
+    };
+    RdpDevice dev;
+    RdpRing ring;
+
+    rdp_device_init(&dev, guest, SLOT, "dev0");
+    rdp_setup(&dev, &ring, 0, 0);
+    for (unsigned i = 0; i < RDP_RING_SIZE; i++) {
+        rdp_ring_submit(&ring, &buf, 1);
+        rdp_ring_wait(&ring);
+    }
+
+    rdp_set_status(&dev, A | D | OK);
+    rdp_wait_needs_reset(&dev);
+    rdp_accept(&dev, RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_PACKED));
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'stop'}");
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'cont'}");
+
+    rdp_wait_needs_reset(&dev);
+    rdp_device_stop(&dev);
+}
+
 /* A device cannot know at its creation that an IOMMU is yet to come */
 static void test_iommu_later(void)
 {
@@ -419,6 +453,8 @@ int main(int argc, char **argv)
     }
     qtest_add_data_func("/restricted-dma/negotiation/system-reset", notify[0],
                         test_system_reset);
+    qtest_add_func("/restricted-dma/negotiation/features-of-broken",
+                   test_features_of_broken);
     if (qtest_has_device("intel-iommu")) {
         qtest_add_func("/restricted-dma/negotiation/iommu-later",
                        test_iommu_later);
