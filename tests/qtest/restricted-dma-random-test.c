@@ -399,20 +399,24 @@ static void judge_buffers(Rig *rig, Judgement *j)
     if (rig->device->wants_space && !has_space(rig)) {
         j->verdict = OPEN;
     }
+    /* Some devices walk the whole chain before they map any of it. */
+    for (i = 0; i < rig->n; i++) {
+        if (rig->bufs[i].flags) {
+            j->verdict = OPEN;
+        }
+    }
     /* In the order of the chain, and form comes before place */
     for (i = 0; i < rig->n && j->verdict == SERVED; i++) {
         const RdpBuf *buf = &rig->bufs[i];
 
-        if (buf->flags) {
-            j->verdict = OPEN;
-        } else if (!buf->len || (device_writes && !buf->device_writes)) {
+        if (!buf->len || (device_writes && !buf->device_writes)) {
             j->verdict = STOPPED;
         } else {
             device_writes = buf->device_writes;
             judge_range(rig, j, "buffer", buf->addr, buf->len);
         }
     }
-    if (j->verdict == SERVED && (rig->odd || parts_overlap(rig))) {
+    if (j->verdict == SERVED && rig->odd) {
         j->verdict = OPEN;
     }
 }
@@ -428,6 +432,11 @@ static Judgement judge(Rig *rig)
     judge_ring(rig, &j);
     if (j.verdict == REFUSED) {
         j.interrupt = false;
+        return j;
+    }
+    if (parts_overlap(rig)) {
+        /* What the device finds is not what the driver meant. */
+        j.verdict = OPEN;
         return j;
     }
     if (rig->table != RDP_NO_TABLE) {
