@@ -213,6 +213,33 @@ static void assert_same_memory(RdpGuest *from, RdpGuest *to)
                            from->neighbour.size), ==, 0);
 }
 
+#define LEFT_SECTOR 77
+
+/* After a full turn of the ring, a request of which the device is not told */
+static void leave_request(RdpRing *ring, RdpBuf bufs[3])
+{
+    unsigned i;
+
+    for (i = 0; i < RDP_RING_SIZE; i++) {
+        read_sectors(ring, i);
+    }
+    rdp_blk_request(ring->dev->guest, bufs, false, LEFT_SECTOR, 0);
+    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
+}
+
+/* The other side finishes it, and goes on for a full turn */
+static void finish_request(RdpRing *ring, const RdpBuf bufs[3])
+{
+    unsigned i;
+
+    rdp_ring_kick(ring);
+    rdp_ring_wait(ring);
+    assert_read(ring->dev->guest, bufs, LEFT_SECTOR);
+    for (i = 0; i < RDP_RING_SIZE; i++) {
+        read_sectors(ring, 100 + i);
+    }
+}
+
 /* A ring with a request in it that the device was not told of yet */
 static void test_live(const void *data)
 {
@@ -224,27 +251,16 @@ static void test_live(const void *data)
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
-    unsigned i;
 
     start_driver(&source, &ring, from, features);
-    for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(&ring, i);
-    }
-    rdp_blk_request(from, bufs, false, 77, 0);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-
+    leave_request(&ring, bufs);
     migrate_live(from->qts, to->qts, &files, "completed");
     assert_same_memory(from, to);
 
     resume(to);
     take_over(&dest, &ring, to);
     g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    assert_read(to, bufs, 77);
-    for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(&ring, 100 + i);
-    }
+    finish_request(&ring, bufs);
 
     /* It is confined there, too */
     rdp_blk_request(to, bufs, false, 0, 0);
@@ -276,15 +292,10 @@ static void test_master_off(const void *data)
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
-    unsigned i;
 
     start_driver(&source, &ring, from, features);
-    for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(&ring, i);
-    }
+    leave_request(&ring, bufs);
     qpci_config_writew(source.pci, PCI_COMMAND, PCI_COMMAND_MEMORY);
-    rdp_blk_request(from, bufs, false, 77, 0);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
     save(from->qts, &files);
     start_incoming(to->qts, "file", files.stream);
     wait_migration(to->qts, "completed");
@@ -294,12 +305,7 @@ static void test_master_off(const void *data)
     take_over(&dest, &ring, to);
     rdp_driver_ok(&dest);
     g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    assert_read(to, bufs, 77);
-    for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(&ring, 100 + i);
-    }
+    finish_request(&ring, bufs);
 
     rdp_device_cleanup(&source);
     rdp_device_cleanup(&dest);

@@ -242,69 +242,73 @@ static uint32_t message(RdpDevice *dev, unsigned vector)
     return ldl_le_p(dev->guest->ram.now + MESSAGE + 4 * vector);
 }
 
+/* Start the device with messages for its configuration and its queue 0 */
+static void start_messages(RdpDevice *dev, RdpRing *ring, unsigned config,
+                           unsigned queue)
+{
+    qpci_msix_enable(dev->pci);
+    use_message(dev, config);
+    use_message(dev, queue);
+    g_assert_true(rdp_negotiate(dev, RDP_FEATURES));
+    rdp_common_writew(dev, VIRTIO_PCI_COMMON_MSIX, config);
+    rdp_ring_init(ring, dev, 0, false);
+    rdp_ring_set_vector(ring, queue);
+    rdp_ring_enable(ring);
+    rdp_driver_ok(dev);
+}
+
+static void stop_messages(RdpDevice *dev)
+{
+    qpci_msix_disable(dev->pci);
+    rdp_device_stop(dev);
+}
+
+/* The message for the configuration comes, and nothing else changes memory */
+static void assert_only_message(RdpDevice *dev, unsigned config)
+{
+    RdpGuest *guest = dev->guest;
+
+    RDP_WAIT_FOR(message(dev, config) == MSIX_DATA + config);
+    rdp_settle(guest->qts);
+    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
+    rdp_assert_untouched(guest);
+}
+
 /* The driver is told that the device stopped, but not by the queue's vector */
 static void test_message(const void *data)
 {
-    const unsigned config = 0, queue = 1;
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
     RdpBuf bufs[3];
 
     guest = start(&dev, "q35", SLOT, data);
-    qpci_msix_enable(dev.pci);
-    use_message(&dev, config);
-    use_message(&dev, queue);
-    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
-    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, config);
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_set_vector(&ring, queue);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-
+    start_messages(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
     bufs[1].addr = RDP_VICTIM;
     rdp_ring_submit(&ring, bufs, 3);
-    RDP_WAIT_FOR(message(&dev, config) == MSIX_DATA + config);
-    rdp_settle(guest->qts);
-    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
-    rdp_assert_untouched(guest);
-    qpci_msix_disable(dev.pci);
-    rdp_device_stop(&dev);
+    assert_only_message(&dev, 0);
+    stop_messages(&dev);
 }
 
 /* What is under way ends without a message */
 static void test_message_in_flight(void)
 {
-    const unsigned config = 0, queue = 1;
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
     RdpBuf bufs[3];
 
     guest = start_slow(&dev, "");
-    qpci_msix_enable(dev.pci);
-    use_message(&dev, config);
-    use_message(&dev, queue);
-    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
-    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, config);
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_set_vector(&ring, queue);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-
+    start_messages(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
     add_read(&ring, bufs);
     bufs[1].addr = RDP_VICTIM;
     rdp_ring_submit(&ring, bufs, 3);
-    RDP_WAIT_FOR(message(&dev, config) == MSIX_DATA + config);
-    rdp_settle(guest->qts);
-    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
-    rdp_assert_untouched(guest);
+    assert_only_message(&dev, 0);
     g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-    qpci_msix_disable(dev.pci);
-    rdp_device_stop(&dev);
+    stop_messages(&dev);
 }
 
 /* Messages are writes to memory: none without bus mastering */
@@ -316,14 +320,7 @@ static void test_message_master_off(void)
     RdpBuf bufs[3];
 
     guest = start(&dev, "q35", SLOT, "");
-    qpci_msix_enable(dev.pci);
-    use_message(&dev, 0);
-    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
-    rdp_common_writew(&dev, VIRTIO_PCI_COMMON_MSIX, 0);
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_set_vector(&ring, 0);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
+    start_messages(&dev, &ring, 0, 0);
     add_read(&ring, bufs);
     rdp_snapshot(guest);
     set_master(&dev, false);
@@ -333,8 +330,7 @@ static void test_message_master_off(void)
                              " 'size': 524288}}");
     rdp_settle(guest->qts);
     rdp_assert_memory_untouched(guest);
-    qpci_msix_disable(dev.pci);
-    rdp_device_stop(&dev);
+    stop_messages(&dev);
 }
 
 /* Places and properties of the device */
