@@ -7,6 +7,9 @@ from typing import List, NamedTuple, Tuple
 
 from .failure import expect
 
+# The UUID of device properties in _DSD
+PROPERTIES = "daffd814-6eba-4d8c-8a91-bc9bbf4aa301"
+
 
 class Pool(NamedTuple):
     """One device; ranges are pairs of start and size."""
@@ -31,7 +34,7 @@ class Pool(NamedTuple):
             Name (_CCA, 1)
             {crs}
             Name (_DSD, Package () {{
-                ToUUID ("daffd814-6eba-4d8c-8a91-bc9bbf4aa301"),
+                ToUUID ("{PROPERTIES}"),
                 Package () {{
                     Package () {{ "compatible", "restricted-dma-pool" }}{more}
                 }}
@@ -39,12 +42,32 @@ class Pool(NamedTuple):
         }}"""
 
 
-def make(path: Path, pools: List[Pool]) -> Path:
-    """Compiles a table with these pools, which are PRP0001:00 and so on."""
+class Region(NamedTuple):
+    """What QEMU's node for the PCI function in a slot names as its pool."""
+    slot: int
+    target: str
+
+    def asl(self) -> str:
+        node = f"\\_SB.PCI0.S{self.slot << 3:02X}"
+        return f"""
+    External ({node}, DeviceObj)
+    Scope ({node}) {{
+        Name (_DSD, Package () {{
+            ToUUID ("{PROPERTIES}"),
+            Package () {{ Package () {{ "memory-region", {self.target} }} }}
+        }})
+    }}"""
+
+
+def make(path: Path, pools: List[Pool], regions: List[Region] = ()) -> Path:
+    """Compiles a table with these pools, which are PRP0001:00 and so on.
+
+    In the table they are \\_SB.RDP0 and so on."""
     source = path.with_suffix(".asl")
     devices = "".join(pool.asl(number) for number, pool in enumerate(pools))
+    named = "".join(region.asl() for region in regions)
     source.write_text('DefinitionBlock ("", "SSDT", 2, "RDP", "POOLS", 1) {\n'
-                      f"    Scope (\\_SB) {{{devices}\n    }}\n}}\n")
+                      f"    Scope (\\_SB) {{{devices}\n    }}{named}\n}}\n")
     iasl = subprocess.run(["iasl", "-p", str(path.with_suffix("")),
                            str(source)], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)

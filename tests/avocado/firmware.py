@@ -36,10 +36,10 @@ POOLS = (
 
 
 class Firmware(GuestTest):
-    def machine(self, pools):
+    def machine(self, pools, regions=()):
         """A machine whose firmware reserves the range and has these pools."""
         table = ssdt.make(Path(self.workdir) / "pools.aml",
-                          [pool for pool, _ in pools])
+                          [pool for pool, _ in pools], regions)
         reserve = f"memmap={RESERVED_SIZE // MIB}M${RESERVED:#x}"
         machine = scenes.our_machine(self.accel, reserve, pool=None)
         return machine.add("-acpitable", f"file={table}")
@@ -75,6 +75,24 @@ class Firmware(GuestTest):
             self.assertRegex(log, "nvme .*: no DMA: the default restricted "
                                   "DMA pool is not usable")
             self.assertEqual(guest.run("ls /sys/block"), [])
+            guest.power_off()
+
+    @fail_on(Failure)
+    def test_device_that_names_a_pool(self):
+        """One names a pool and uses it; one names nothing and stays away."""
+        machine = self.machine(
+            POOLS[:1], [ssdt.Region(5, "\\_SB.RDP0"), ssdt.Region(6, "1")])
+        for slot in (5, 6):
+            machine.image(f"nvme{slot}", places.DISK, writable=False)
+            machine.other_device(
+                "nvme", f"drive=nvme{slot},serial={slot},addr={slot}")
+        with self.start(machine) as guest:
+            log = "\n".join(guest.run("dmesg"))
+            self.assertIn(f"0000:00:05.0: DMA is restricted to {POOL:#x} "
+                          f"bytes at {GOOD[0]:#x}", log)
+            self.assertRegex(log, "0000:00:06.0: .*memory-region is broken")
+            self.assertEqual(guest.run("ls /sys/block"), ["nvme0n1"])
+            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
             guest.power_off()
 
     @fail_on(Failure)

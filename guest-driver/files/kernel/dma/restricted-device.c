@@ -150,8 +150,11 @@ static struct restricted_dma_pool *restricted_dma_named(struct device *dev)
 		struct fwnode_handle *ref __free(fwnode_handle) =
 			fwnode_find_reference(fwnode, "memory-region", i);
 
-		if (IS_ERR(ref))
+		if (PTR_ERR_OR_ZERO(ref) == -ENOENT)
 			return NULL;
+		if (IS_ERR(ref))
+			return ERR_PTR(dev_err_probe(dev, PTR_ERR(ref),
+				       "memory-region is broken: the firmware must refer to a device\n"));
 		pool = restricted_dma_pool_find_fwnode(ref);
 		if (pool)
 			return pool;
