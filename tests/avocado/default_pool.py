@@ -6,7 +6,7 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import addresses, disk, scenes, xfs
+from rdp import addresses, disk, places, scenes, xfs
 from rdp.failure import Failure
 
 MIB = scenes.MIB
@@ -54,6 +54,23 @@ class DefaultPool(GuestTest):
         for image in (sata, usb):
             disk.check_written(image, scenes.SEED, WRITE)
         xfs.check_written(nvme, scenes.SEED, WRITE)
+
+    @fail_on(Failure)
+    def test_device_behind_an_iommu(self):
+        """It is confined by the IOMMU, and has no need of the pool."""
+        machine = scenes.our_machine(self.accel, "intel_iommu=on", pool=POOL)
+        machine.other_device("intel-iommu")
+        machine.image("nvme", places.DISK, writable=False)
+        machine.other_device("nvme", "drive=nvme,serial=1")
+        with self.start(machine) as guest:
+            function = guest.run("readlink -f /sys/class/nvme/nvme0/device")[0]
+            self.assertIn("iommu", guest.run(f"ls {function}"))
+            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
+            users = guest.run("cat /sys/kernel/debug/swiotlb/*/devices")
+            self.assertFalse([user for user in users if "nvme" in user])
+            stats = guest.values("pool-stats")
+            self.assertEqual(int(stats["io_tlb_used_hiwater"]), 0)
+            guest.power_off()
 
     def found(self, guest, bus, file_system):
         device = guest.run(f"find-disk {bus}")[0]
