@@ -101,11 +101,11 @@ RdpAccess rdp_submit_bad(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
 {
     RdpAccess access = {
         .what = "buffer",
-        .addr = RDP_VICTIM,
+        .addr = RDP_IN_RAM(ring->dev->guest, RDP_VICTIM),
         .len = bufs[bad].len,
     };
 
-    bufs[bad].addr = RDP_VICTIM;
+    bufs[bad].addr = access.addr;
     rdp_ring_baseline(ring);
     rdp_ring_submit(ring, bufs, n);
     return access;

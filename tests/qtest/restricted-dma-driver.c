@@ -64,6 +64,39 @@ void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
     qpci_device_enable(dev->pci);
 }
 
+void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, uint64_t addr,
+                          const char *id)
+{
+    *dev = (RdpDevice) { .guest = guest, .id = id, .mmio = addr };
+    g_assert_cmphex(qtest_readl(guest->qts, addr + VIRTIO_MMIO_VERSION), ==, 2);
+    g_assert_cmphex(qtest_readl(guest->qts, addr + VIRTIO_MMIO_DEVICE_ID), !=,
+                    0);
+}
+
+/* Where virtio-mmio has the fields of the common configuration of PCI */
+static uint64_t mmio_reg(RdpDevice *dev, unsigned field)
+{
+    static const uint16_t regs[] = {
+        [VIRTIO_PCI_COMMON_DFSELECT] = VIRTIO_MMIO_DEVICE_FEATURES_SEL,
+        [VIRTIO_PCI_COMMON_DF] = VIRTIO_MMIO_DEVICE_FEATURES,
+        [VIRTIO_PCI_COMMON_GFSELECT] = VIRTIO_MMIO_DRIVER_FEATURES_SEL,
+        [VIRTIO_PCI_COMMON_GF] = VIRTIO_MMIO_DRIVER_FEATURES,
+        [VIRTIO_PCI_COMMON_STATUS] = VIRTIO_MMIO_STATUS,
+        [VIRTIO_PCI_COMMON_Q_SELECT] = VIRTIO_MMIO_QUEUE_SEL,
+        [VIRTIO_PCI_COMMON_Q_SIZE] = VIRTIO_MMIO_QUEUE_NUM,
+        [VIRTIO_PCI_COMMON_Q_ENABLE] = VIRTIO_MMIO_QUEUE_READY,
+        [VIRTIO_PCI_COMMON_Q_DESCLO] = VIRTIO_MMIO_QUEUE_DESC_LOW,
+        [VIRTIO_PCI_COMMON_Q_DESCHI] = VIRTIO_MMIO_QUEUE_DESC_HIGH,
+        [VIRTIO_PCI_COMMON_Q_AVAILLO] = VIRTIO_MMIO_QUEUE_AVAIL_LOW,
+        [VIRTIO_PCI_COMMON_Q_AVAILHI] = VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+        [VIRTIO_PCI_COMMON_Q_USEDLO] = VIRTIO_MMIO_QUEUE_USED_LOW,
+        [VIRTIO_PCI_COMMON_Q_USEDHI] = VIRTIO_MMIO_QUEUE_USED_HIGH,
+    };
+
+    g_assert(field < ARRAY_SIZE(regs) && regs[field]);
+    return dev->mmio + regs[field];
+}
+
 void rdp_device_cleanup(RdpDevice *dev)
 {
     g_free(dev->pci);
@@ -77,26 +110,49 @@ void rdp_device_stop(RdpDevice *dev)
     rdp_stop(guest);
 }
 
+uint32_t rdp_common_readl(RdpDevice *dev, unsigned reg)
+{
+    if (dev->mmio) {
+        return qtest_readl(dev->guest->qts, mmio_reg(dev, reg));
+    }
+    return qpci_io_readl(dev->pci, dev->bar, dev->common + reg);
+}
+
 void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value)
 {
-    qpci_io_writew(dev->pci, dev->bar, dev->common + reg, value);
+    if (dev->mmio) {
+        rdp_common_writel(dev, reg, value);
+    } else {
+        qpci_io_writew(dev->pci, dev->bar, dev->common + reg, value);
+    }
 }
 
 void rdp_common_writel(RdpDevice *dev, unsigned reg, uint32_t value)
 {
-    qpci_io_writel(dev->pci, dev->bar, dev->common + reg, value);
+    if (dev->mmio) {
+        qtest_writel(dev->guest->qts, mmio_reg(dev, reg), value);
+    } else {
+        qpci_io_writel(dev->pci, dev->bar, dev->common + reg, value);
+    }
 }
 
 uint8_t rdp_status(RdpDevice *dev)
 {
+    if (dev->mmio) {
+        return rdp_common_readl(dev, VIRTIO_PCI_COMMON_STATUS);
+    }
     return qpci_io_readb(dev->pci, dev->bar,
                          dev->common + VIRTIO_PCI_COMMON_STATUS);
 }
 
 void rdp_set_status(RdpDevice *dev, uint8_t status)
 {
-    qpci_io_writeb(dev->pci, dev->bar,
-                   dev->common + VIRTIO_PCI_COMMON_STATUS, status);
+    if (dev->mmio) {
+        rdp_common_writel(dev, VIRTIO_PCI_COMMON_STATUS, status);
+    } else {
+        qpci_io_writeb(dev->pci, dev->bar,
+                       dev->common + VIRTIO_PCI_COMMON_STATUS, status);
+    }
 }
 
 void rdp_reset(RdpDevice *dev)
@@ -107,6 +163,10 @@ void rdp_reset(RdpDevice *dev)
 
 uint8_t rdp_isr(RdpDevice *dev)
 {
+    if (dev->mmio) {
+        return qtest_readl(dev->guest->qts,
+                           dev->mmio + VIRTIO_MMIO_INTERRUPT_STATUS);
+    }
     return qpci_io_readb(dev->pci, dev->bar, dev->isr);
 }
 
@@ -117,8 +177,8 @@ uint64_t rdp_offered(RdpDevice *dev)
 
     for (i = 0; i < 2; i++) {
         rdp_common_writel(dev, VIRTIO_PCI_COMMON_DFSELECT, i);
-        features |= (uint64_t)qpci_io_readl(dev->pci, dev->bar, dev->common +
-                                            VIRTIO_PCI_COMMON_DF) << (32 * i);
+        features |= (uint64_t)rdp_common_readl(dev, VIRTIO_PCI_COMMON_DF)
+                    << (32 * i);
     }
     return features;
 }

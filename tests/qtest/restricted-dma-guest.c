@@ -58,18 +58,26 @@ static void file_assert_untouched(const RdpFile *file)
 #define MICROVM_ECAM        0xe0000000
 #define MICROVM_BARS        0xc0000000
 
-static void bus_init(RdpGuest *guest, bool microvm)
+/* hw/arm/virt.c */
+#define VIRT_RAM            0x40000000
+
+static void bus_init(RdpGuest *guest, const char *machine)
 {
-    if (!microvm) {
+    bool microvm = !strcmp(machine, "microvm");
+
+    if (!microvm && strcmp(machine, "virt")) {
         guest->bus = qpci_new_pc(guest->qts, NULL);
         return;
     }
     guest->ecam = g_new0(QGenericPCIBus, 1);
+    /* This knows the addresses of virt */
     qpci_init_generic(guest->ecam, guest->qts, NULL, false);
-    guest->ecam->ecam_alloc_ptr = MICROVM_ECAM;
     guest->bus = &guest->ecam->bus;
-    guest->bus->mmio_alloc_ptr = MICROVM_BARS;
-    guest->bus->mmio_limit = MICROVM_ECAM;
+    if (microvm) {
+        guest->ecam->ecam_alloc_ptr = MICROVM_ECAM;
+        guest->bus->mmio_alloc_ptr = MICROVM_BARS;
+        guest->bus->mmio_limit = MICROVM_ECAM;
+    }
 }
 
 static void bus_cleanup(RdpGuest *guest)
@@ -80,9 +88,13 @@ static void bus_cleanup(RdpGuest *guest)
     g_free(guest->ecam);
 }
 
+const char *rdp_machine(void)
+{
+    return strcmp(qtest_get_arch(), "aarch64") ? "q35" : "virt";
+}
+
 RdpGuest *rdp_start(const char *machine, const char *devices, ...)
 {
-    bool microvm = !strcmp(machine, "microvm");
     RdpGuest *guest = g_new0(RdpGuest, 1);
     g_autoptr(GError) err = NULL;
     g_autofree char *more = NULL;
@@ -108,12 +120,13 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
         "-object restricted-dma-pool,id=poola,size=%dM "
         "-drive if=none,id=disk0,format=raw,cache=unsafe,auto-read-only=off,"
         "file=%s %s",
-        machine, microvm ? ",pcie=on" : "", (int)(RDP_RAM_SIZE / MiB),
+        machine, strcmp(machine, "microvm") ? "" : ",pcie=on", (int)(RDP_RAM_SIZE / MiB),
         (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
         guest->disk.path, more);
-    bus_init(guest, microvm);
+    guest->ram_base = strcmp(machine, "virt") ? 0 : VIRT_RAM;
+    bus_init(guest, machine);
 
     /* QEMU has opened them; a test that fails shall leave nothing behind */
     unlink(guest->ram.path);
@@ -148,7 +161,7 @@ static bool within(uint64_t addr, uint64_t len, uint64_t base, uint64_t size)
 
 bool rdp_is_memory(RdpGuest *guest, uint64_t addr, uint64_t len)
 {
-    return within(addr, len, 0, guest->ram.size) ||
+    return within(addr, len, guest->ram_base, guest->ram.size) ||
            within(addr, len, guest->base,
                   RDP_POOL_SIZE + guest->neighbour.size);
 }

@@ -505,6 +505,10 @@ typedef struct Mismatch {
 #define POOL(id)    "-object restricted-dma-pool,size=4M,id=" id " "
 #define RNG         "-device virtio-rng-pci,disable-legacy=on,iommu_platform=on"
 
+#define MMIO        "-machine microvm -device virtio-rng-device " \
+                    "-global virtio-mmio.force-legacy=false "
+#define ON_POOL(id) "-global virtio-mmio.restricted-dma-pool=" id " "
+
 static const Mismatch mismatches[] = {
     { "pool-missing", POOL("a"), "", "restricted-dma-pool.a" },
     { "pool-added", POOL("b"), POOL("a") POOL("b"), "same address" },
@@ -525,6 +529,23 @@ static const Mismatch mismatches[] = {
     { "device-joins-pool",
       POOL("a") RNG, POOL("a") RNG ",restricted-dma-pool=a",
       "on both sides" },
+    { "device-no-longer-negotiates",
+      POOL("a") RNG ",restricted-dma-pool=a",
+      POOL("a") RNG ",restricted-dma-pool=a,restricted-dma-negotiate=off",
+      "restricted-dma-negotiate" },
+    { "device-begins-to-negotiate",
+      POOL("a") RNG ",restricted-dma-pool=a,restricted-dma-negotiate=off",
+      POOL("a") RNG ",restricted-dma-pool=a", "restricted-dma-negotiate" },
+    { "mmio/device-leaves-pool", POOL("a") MMIO ON_POOL("a"), POOL("a") MMIO,
+      "on both sides" },
+    { "mmio/device-joins-pool", POOL("a") MMIO, POOL("a") MMIO ON_POOL("a"),
+      "on both sides" },
+    { "mmio/device-on-other-pool", POOL("a") POOL("b") MMIO ON_POOL("a"),
+      POOL("a") POOL("b") MMIO ON_POOL("b"), "same address" },
+    { "mmio/device-no-longer-negotiates", POOL("a") MMIO ON_POOL("a"),
+      POOL("a") MMIO ON_POOL("a")
+      "-global virtio-mmio.restricted-dma-negotiate=off",
+      "restricted-dma-negotiate" },
 };
 
 static QTestState *start_plain(const char *options, const char *more,

@@ -284,7 +284,7 @@ static void run(Driver *drv, const Sequence *sequence)
 
 static void start(Driver *drv, const void *data)
 {
-    RdpGuest *guest = rdp_start("q35", "-device virtio-blk-pci,id=dev0,addr=%d,"
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,id=dev0,addr=%d,"
                                 "drive=disk0,restricted-dma-pool=poola,%s",
                                 SLOT, (const char *)data);
 
@@ -386,7 +386,7 @@ static void test_system_reset(const void *data)
  */
 static void test_features_of_broken(void)
 {
-    RdpGuest *guest = rdp_start("q35", "-object rng-builtin,id=rng0 "
+    RdpGuest *guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
                                 "-device virtio-rng-pci,rng=rng0,id=dev0,"
                                 "addr=%d,packed=on,restricted-dma-pool=poola",
                                 SLOT);
@@ -416,7 +416,7 @@ static void test_features_of_broken(void)
 /* A device cannot know at its creation that an IOMMU is yet to come */
 static void test_iommu_later(void)
 {
-    RdpGuest *guest = rdp_start("q35", "-device virtio-blk-pci,id=dev0,"
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,id=dev0,"
                                 "addr=%d,drive=disk0,"
                                 "restricted-dma-pool=poola "
                                 "-device intel-iommu", SLOT);

@@ -595,7 +595,10 @@ static void assert_served(Test *t)
 
 static void assert_refused(Test *t, unsigned bad)
 {
-    RdpAccess access = { .what = "buffer", .addr = RDP_VICTIM };
+    RdpAccess access = {
+        .what = "buffer",
+        .addr = RDP_IN_RAM(t->guest, RDP_VICTIM),
+    };
 
     g_test_message("buffer %u", bad);
     fill(t);
@@ -617,7 +620,7 @@ static void test_request(const void *data)
     t.dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
     g_assert_nonnull(t.dir);
     backend = g_strdup_printf(request->backend, t.dir);
-    t.guest = rdp_start("q35", "%s -device %s,id=dev0,addr=%d,"
+    t.guest = rdp_start(rdp_machine(), "%s -device %s,id=dev0,addr=%d,"
                         "restricted-dma-pool=poola", backend, request->device,
                         SLOT);
     rdp_device_init(&t.dev, t.guest, SLOT, "dev0");
@@ -652,7 +655,7 @@ static void test_sound_reset(const void *name)
     uint64_t status;
     unsigned i;
 
-    t.guest = rdp_start("q35", "-audiodev none,id=snd0 "
+    t.guest = rdp_start(rdp_machine(), "-audiodev none,id=snd0 "
                         "-device virtio-sound-pci,audiodev=snd0,id=dev0,"
                         "addr=%d,restricted-dma-pool=poola", SLOT);
     rdp_device_init(&t.dev, t.guest, SLOT, "dev0");

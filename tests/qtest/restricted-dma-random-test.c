@@ -458,7 +458,7 @@ static uint64_t pick_addr(Rig *rig)
 
     switch (pick(rig, 10)) {
     case 0:
-        return pick(rig, RDP_RAM_SIZE);
+        return RDP_IN_RAM(rig->dev.guest, pick(rig, RDP_RAM_SIZE));
     case 1:
         return base - 1 - pick(rig, STREAM_MAX);
     case 2:
@@ -870,7 +870,7 @@ static void test(const Device *device, bool packed)
     if (device->peer) {
         peer = g_strdup_printf("%s%d", device->peer, sv[1]);
     }
-    guest = rdp_start("q35", "%s %s,id=dev0,addr=%d,packed=on,"
+    guest = rdp_start(rdp_machine(), "%s %s,id=dev0,addr=%d,packed=on,"
                       "restricted-dma-pool=poola %s", peer ?: "", device->args,
                       SLOT, device->backend ?: "");
     rdp_device_init(&rig.dev, guest, SLOT, "dev0");

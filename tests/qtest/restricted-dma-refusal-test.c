@@ -27,6 +27,14 @@ typedef struct Refusal {
       "wait=off -device " device ",chardev=chr0," options WITH,         \
       { "vhost-user", "restricted-dma-pool", "vhost back end" }, device }
 
+#define MMIO_MODERN "-global virtio-mmio.force-legacy=false "
+#define MMIO_WITH   "-global virtio-mmio.restricted-dma-pool=pool0 "
+
+#define MMIO_DEVICE(device, options, word)                              \
+    { "mmio/" device, POOL "-machine microvm " MMIO_MODERN MMIO_WITH    \
+      options "-device " device,                                        \
+      { device, "restricted-dma-pool", word }, device }
+
 static const Refusal refusals[] = {
     /* The object */
     { "size/missing",
@@ -111,7 +119,28 @@ static const Refusal refusals[] = {
       "-machine microvm -object restricted-dma-pool,id=pool0,size=2T",
       { "phys-bits", "size" } },
 
+    /* virtio-mmio, which boards make */
+    { "mmio/legacy", POOL "-machine microvm " MMIO_WITH,
+      { "legacy", "-global virtio-mmio.force-legacy=false" } },
+    { "mmio/no-such-pool", "-machine microvm " MMIO_MODERN MMIO_WITH,
+      { "-object restricted-dma-pool,id=pool0" } },
+    { "mmio/not-a-pool",
+      "-object iothread,id=pool0 -machine microvm " MMIO_MODERN MMIO_WITH,
+      { "pool0", "iothread" } },
+    { "mmio/negotiate-without-pool",
+      "-machine microvm -global virtio-mmio.restricted-dma-negotiate=off",
+      { "restricted-dma-negotiate", "restricted-dma-pool=" } },
+    MMIO_DEVICE("virtio-balloon-device", "", "all memory"),
+    MMIO_DEVICE("virtio-iommu-device", "", "virtio-iommu"),
+    MMIO_DEVICE("vhost-user-fs-device",
+                "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,"
+                "wait=off -global vhost-user-fs-device.chardev=chr0 "
+                "-global vhost-user-fs-device.tag=tag0 ", "vhost back end"),
+
     /* The device */
+    { "device/negotiate-without-pool",
+      "-device virtio-rng-pci,restricted-dma-negotiate=off",
+      { "restricted-dma-negotiate", "restricted-dma-pool=" } },
     { "device/no-such-pool",
       "-device virtio-net-pci," WITH, { "restricted-dma-pool", "pool0" } },
     { "device/no-pool-named",
@@ -321,6 +350,12 @@ static void test_accepted(void)
             WITH,
         POOL "-machine pc -device virtio-net-pci," WITH,
         POOL "-machine microvm,pcie=on -device virtio-net-pci," WITH,
+        POOL "-machine microvm -device virtio-net-device "
+            MMIO_MODERN MMIO_WITH,
+        POOL "-machine microvm -device virtio-net-device "
+            MMIO_MODERN MMIO_WITH
+            "-global virtio-mmio.restricted-dma-negotiate=off",
+        POOL "-device virtio-net-pci,restricted-dma-negotiate=off," WITH,
         "-machine microvm,pcie=on "
             "-object restricted-dma-pool,id=pool0,size=2M,addr=0xbfffe00000",
         "-object restricted-dma-pool,id=pool0,size=2M,addr=0x180000000 "

@@ -238,6 +238,11 @@ void rdp_ring_kick(RdpRing *ring)
     RdpDevice *dev = ring->dev;
     uint16_t offset;
 
+    if (dev->mmio) {
+        qtest_writel(dev->guest->qts, dev->mmio + VIRTIO_MMIO_QUEUE_NOTIFY,
+                     ring->queue);
+        return;
+    }
     rdp_common_writew(dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
     offset = qpci_io_readw(dev->pci, dev->bar,
                            dev->common + VIRTIO_PCI_COMMON_Q_NOFF);

@@ -18,6 +18,7 @@
 #include "qemu/units.h"
 #include "standard-headers/linux/pci_regs.h"
 #include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_mmio.h"
 #include "standard-headers/linux/virtio_pci.h"
 #include "standard-headers/linux/virtio_ring.h"
 
@@ -25,6 +26,8 @@
 #define RDP_F_RESTRICTED_DMA    45
 #define RDP_COMMON_ADDR         0x48
 #define RDP_COMMON_SIZE         0x50
+#define RDP_MMIO_ADDR           0x0d0
+#define RDP_MMIO_SIZE           0x0d8
 
 #define RDP_FEATURES            (BIT_ULL(VIRTIO_F_VERSION_1) | \
                                  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
@@ -46,8 +49,10 @@
 /* The buffers, of a page each */
 #define RDP_BUF(guest, n)       ((guest)->base + RDP_BUFFERS + (n) * 0x1000)
 
-/* An address in RAM */
+/* Something in RAM, as an offset into it */
 #define RDP_VICTIM              (1 * MiB)
+/* The address of an offset into RAM */
+#define RDP_IN_RAM(guest, offset)   ((guest)->ram_base + (offset))
 
 /* Poll @condition; a device that never gets there fails the test */
 #define RDP_WAIT_USEC           (60 * G_USEC_PER_SEC)
@@ -77,6 +82,7 @@ typedef struct RdpGuest {
     RdpFile ram;
     RdpFile neighbour;          /* the memory of poolb */
     RdpFile disk;               /* -drive id=disk0 */
+    uint64_t ram_base;          /* where RAM begins, 0 on a PC */
     uint64_t base;              /* of poola */
     uint64_t violations_before; /* of poola, at rdp_ring_baseline() */
 } RdpGuest;
@@ -84,6 +90,7 @@ typedef struct RdpGuest {
 typedef struct RdpDevice {
     RdpGuest *guest;
     const char *id;
+    uint64_t mmio;              /* registers of virtio-mmio; 0: it is PCI */
     QPCIDevice *pci;
     QPCIBar bar;                /* all virtio structures are in one BAR ... */
     QPCIBar notify_bar;         /* ... but this one */
@@ -125,9 +132,12 @@ typedef struct RdpAccess {
 
 /* The guest: restricted-dma-guest.c */
 
+/* What to start where the kind of machine does not matter */
+const char *rdp_machine(void);
+
 /**
  * rdp_start: start QEMU with RAM, both pools and a disk
- * @machine: "q35", "pc" or "microvm"
+ * @machine: "q35", "pc", "microvm", or "virt" of Arm
  * @devices: further options; what wants to be confined names poola, and has
  *           to be given a slot (addr=) and an id
  */
@@ -169,10 +179,14 @@ void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
 /* The same for any function; @devfn has the number of its bus above bit 8 */
 void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
                         const char *id);
+/* The same for a device on the virtio-mmio transport at @addr */
+void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, uint64_t addr,
+                          const char *id);
 void rdp_device_cleanup(RdpDevice *dev);
 /* The same, and stop its guest */
 void rdp_device_stop(RdpDevice *dev);
-/* Write a field of the common configuration */
+/* Access a field of the common configuration, or what virtio-mmio has for it */
+uint32_t rdp_common_readl(RdpDevice *dev, unsigned reg);
 void rdp_common_writew(RdpDevice *dev, unsigned reg, uint16_t value);
 void rdp_common_writel(RdpDevice *dev, unsigned reg, uint32_t value);
 uint8_t rdp_status(RdpDevice *dev);

@@ -52,13 +52,12 @@ int restricted_acpi_check(struct device *dev, const struct resource *res)
 }
 
 /*
- * Create a pool in a range that this driver owns already. On success nothing
- * is ever undone, because pools stay for ever; so there is no devm_ here.
+ * Create a pool in a range that this driver owns already. Nothing is ever
+ * undone, because pools stay for ever; so there is no devm_ here.
  */
 static struct restricted_dma_pool *
 restricted_acpi_map(const struct restricted_dma_desc *desc)
 {
-	struct restricted_dma_pool *pool;
 	struct dev_pagemap *pgmap;
 	void *vaddr;
 
@@ -76,12 +75,11 @@ restricted_acpi_map(const struct restricted_dma_desc *desc)
 		return ERR_CAST(vaddr);
 	}
 
-	pool = restricted_dma_pool_create(desc);
-	if (IS_ERR(pool)) {
-		memunmap_pages(pgmap);
-		kfree(pgmap);
-	}
-	return pool;
+	/*
+	 * If this fails, the struct pages stay. With large pages their memory is
+	 * shared with the neighbours', and memunmap_pages() would free it.
+	 */
+	return restricted_dma_pool_create(desc);
 }
 
 static struct restricted_dma_pool *

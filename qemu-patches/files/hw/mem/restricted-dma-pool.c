@@ -107,6 +107,18 @@ GSList *restricted_dma_pools_list(void)
     return g_slist_sort(list, restricted_dma_pool_compare);
 }
 
+static bool pool_check_mapped(RestrictedDMAPool *pool, MachineState *ms,
+                              Error **errp)
+{
+    if (!pool->mapped) {
+        error_setg(errp, "machine type '%s' has no place for "
+                   "restricted-dma-pool '%s'; remove the object or use a "
+                   "machine such as q35",
+                   MACHINE_GET_CLASS(ms)->name, pool->id);
+    }
+    return pool->mapped;
+}
+
 RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp)
 {
     Object *obj = object_resolve_path_component(object_get_objects_root(), id);
@@ -125,8 +137,7 @@ RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp)
                    object_get_typename(obj));
         return NULL;
     }
-    assert(pool->mapped);
-    return pool;
+    return pool_check_mapped(pool, current_machine, errp) ? pool : NULL;
 }
 
 /*
@@ -187,6 +198,20 @@ hwaddr restricted_dma_pools_end(hwaddr base)
     g_autoptr(GSList) pools = restricted_dma_pools_list();
 
     return pools_place(pools, base);
+}
+
+bool restricted_dma_pools_fit(hwaddr base, hwaddr limit, const char *remedy,
+                              Error **errp)
+{
+    hwaddr end = restricted_dma_pools_end(base);
+
+    if (end > base && end > limit) {
+        error_setg(errp, "restricted-dma-pools end at 0x%" PRIx64 ", but "
+                   "memory of this machine ends at 0x%" PRIx64 "; lower their "
+                   "addr or size, or %s", end, limit, remedy);
+        return false;
+    }
+    return true;
 }
 
 static bool pools_check(MachineState *ms, GSList *pools, hwaddr base,
@@ -367,14 +392,7 @@ bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp)
     g_autoptr(GSList) pools = restricted_dma_pools_list();
 
     for (GSList *l = pools; l; l = l->next) {
-        RestrictedDMAPool *pool = l->data;
-
-        if (!pool->mapped) {
-            error_setg(errp, "machine type '%s' has no place for "
-                       "restricted-dma-pool '%s'; remove the object or use a "
-                       "machine such as q35",
-                       MACHINE_GET_CLASS(ms)->name,
-                       restricted_dma_pool_id(pool));
+        if (!pool_check_mapped(l->data, ms, errp)) {
             return false;
         }
     }
@@ -405,6 +423,18 @@ void restricted_dma_pool_unbind(RestrictedDMADevice *rd)
     g_free(rd->qom_path);
     rd->qom_path = NULL;
     rd->dev = NULL;
+}
+
+void restricted_dma_pool_foreach_device(RestrictedDMAPool *pool,
+                                        void (*func)(DeviceState *dev,
+                                                     void *opaque),
+                                        void *opaque)
+{
+    RestrictedDMADevice *rd;
+
+    QLIST_FOREACH(rd, &pool->devices, next) {
+        func(rd->dev, opaque);
+    }
 }
 
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,

@@ -14,16 +14,15 @@
 bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
 {
     PCIDevice *pci_dev = &proxy->pci_dev;
-    RestrictedDMAPool *pool;
+    RestrictedDMADevice *rd = &proxy->restricted_dma;
     Object *vdev;
 
-    proxy->restricted_dma.pool = NULL;
-    if (!proxy->restricted_dma_pool_id) {
-        return true;
-    }
-    pool = restricted_dma_pool_find(proxy->restricted_dma_pool_id, errp);
-    if (!pool) {
+    if (!virtio_restricted_dma_choose(rd, proxy->restricted_dma_pool_id,
+                                      proxy->restricted_dma_negotiate, errp)) {
         return false;
+    }
+    if (!rd->pool) {
+        return true;
     }
     /* Not on the bus yet; its back end must not hear of the device either. */
     vdev = object_resolve_path_component(OBJECT(proxy), "virtio-backend");
@@ -48,7 +47,6 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
         return false;
     }
     proxy->disable_legacy = ON_OFF_AUTO_ON;
-    proxy->restricted_dma.pool = pool;
     return true;
 }
 

@@ -11,6 +11,9 @@
  *    it lets the device master the bus.  Once it accepted, it cannot take that
  *    back without a reset, and a driver that never did cannot start the device.
  *
+ * A driver that is told of the pool by the platform alone, and knows no such
+ * feature, accepts by ACCESS_PLATFORM; all barriers are the same for it.
+ *
  * What a barrier stops breaks the device, as virtio_error() does, and
  * NEEDS_RESET stays in the status register until the reset.  Requests that the
  * device accepted before may still finish, in their own buffers; they are not
@@ -28,10 +31,22 @@
 #include "qapi/error.h"
 
 /* Features without which the driver cannot accept the restriction */
-#define RESTRICTED_DMA_FEATURES \
-    ((1ULL << VIRTIO_F_RESTRICTED_DMA) | \
-     (1ULL << VIRTIO_F_IOMMU_PLATFORM) | \
-     (1ULL << VIRTIO_F_VERSION_1))
+static uint64_t virtio_restricted_dma_features(const RestrictedDMADevice *rd)
+{
+    uint64_t features = 1ULL << VIRTIO_F_IOMMU_PLATFORM |
+                        1ULL << VIRTIO_F_VERSION_1;
+
+    return rd->unannounced ? features :
+                             features | 1ULL << VIRTIO_F_RESTRICTED_DMA;
+}
+
+/* The one that says it, for messages */
+static const char *
+virtio_restricted_dma_feature_name(const RestrictedDMADevice *rd)
+{
+    return rd->unannounced ? "VIRTIO_F_ACCESS_PLATFORM" :
+                             "VIRTIO_F_RESTRICTED_DMA";
+}
 
 /* virtio_error(), but a driver that insists cannot fill the log with it */
 static void G_GNUC_PRINTF(2, 3)
@@ -66,6 +81,22 @@ bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
     return true;
 }
 
+bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
+                                  bool negotiate, Error **errp)
+{
+    rd->pool = NULL;
+    rd->unannounced = !negotiate;
+    if (id) {
+        rd->pool = restricted_dma_pool_find(id, errp);
+        return rd->pool;
+    }
+    if (!negotiate) {
+        error_setg(errp, "restricted-dma-negotiate=off is for devices with a "
+                   "pool; add restricted-dma-pool=");
+    }
+    return negotiate;
+}
+
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
                                 Error **errp)
 {
@@ -84,18 +115,22 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
 void virtio_restricted_dma_plugged(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
+    DeviceState *transport = qdev_get_parent_bus(DEVICE(vdev))->parent;
 
     if (rd) {
-        vdev->host_features |= RESTRICTED_DMA_FEATURES;
+        vdev->host_features |= virtio_restricted_dma_features(rd);
         vdev->dma_as = restricted_dma_pool_as(rd->pool);
-        restricted_dma_pool_bind(rd, qdev_get_parent_bus(DEVICE(vdev))->parent);
+        /* The user knows a transport only if the device came with it. */
+        restricted_dma_pool_bind(rd, OBJECT(vdev)->parent == OBJECT(transport) ?
+                                     transport : DEVICE(vdev));
     }
 }
 
 static bool virtio_restricted_dma_accepted(VirtIODevice *vdev)
 {
-    return (vdev->guest_features & RESTRICTED_DMA_FEATURES) ==
-           RESTRICTED_DMA_FEATURES;
+    uint64_t features = virtio_restricted_dma_features(vdev->restricted_dma);
+
+    return (vdev->guest_features & features) == features;
 }
 
 bool virtio_restricted_dma_features_ok(VirtIODevice *vdev)
@@ -126,8 +161,9 @@ bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val)
         } else if (*val & VIRTIO_CONFIG_S_DRIVER_OK &&
                    !(*val & VIRTIO_CONFIG_S_FEATURES_OK &&
                      virtio_restricted_dma_features_ok(vdev))) {
-            virtio_restricted_dma_error(vdev, "%s: driver did not accept "
-                                        "VIRTIO_F_RESTRICTED_DMA", vdev->name);
+            virtio_restricted_dma_error(
+                vdev, "%s: driver did not accept %s", vdev->name,
+                virtio_restricted_dma_feature_name(vdev->restricted_dma));
             /* not what the driver would take for consent */
             *val &= ~VIRTIO_CONFIG_S_FEATURES_OK;
         }
@@ -203,11 +239,14 @@ static const VMStateDescription vmstate_restricted_dma_device = {
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_POINTER(pool, RestrictedDMADevice,
                                vmstate_restricted_dma_pool, RestrictedDMAPool),
+        VMSTATE_UINT8_EQUAL(unannounced, RestrictedDMADevice,
+                            "restricted-dma-negotiate of the device must be "
+                            "the same on both sides"),
         VMSTATE_END_OF_LIST()
     },
 };
 
-/* The driver was told where the pool is: it has to be the same one. */
+/* The driver knows where the pool is: it has to be the same one. */
 const VMStateDescription vmstate_virtio_restricted_dma = {
     .name = "virtio/restricted_dma",
     .version_id = 1,
@@ -246,8 +285,9 @@ int virtio_restricted_dma_load(VirtIODevice *vdev)
     }
     if (vdev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
         !virtio_restricted_dma_accepted(vdev)) {
-        error_report("%s: its driver did not accept VIRTIO_F_RESTRICTED_DMA "
-                     "on the source", vdev->name);
+        error_report("%s: its driver did not accept %s on the source",
+                     vdev->name,
+                     virtio_restricted_dma_feature_name(vdev->restricted_dma));
         return -EINVAL;
     }
     vdev->restricted_dma->rings_to_load = vdev->disabled;
@@ -267,7 +307,7 @@ uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
 {
     RestrictedDMAPool *pool;
 
-    if (!virtio_dma_is_restricted(vdev)) {
+    if (!virtio_dma_is_restricted(vdev) || vdev->restricted_dma->unannounced) {
         return 0;
     }
     pool = vdev->restricted_dma->pool;

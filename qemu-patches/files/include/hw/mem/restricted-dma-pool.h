@@ -19,10 +19,11 @@ OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
 
 /*
  * A device that is, or will be, bound to a pool.  It embeds this structure and
- * sets @pool; the rest is set by restricted_dma_pool_bind().
+ * sets @pool and @unannounced; the rest is set by restricted_dma_pool_bind().
  */
 typedef struct RestrictedDMADevice {
     RestrictedDMAPool *pool;        /* NULL if the device is to have none */
+    uint8_t unannounced;            /* a bool: the platform tells the driver */
     DeviceState *dev;               /* as users know it; NULL while not bound */
     char *qom_path;                 /* of @dev */
     hwaddr base;                    /* of @pool, where each access needs it */
@@ -45,6 +46,18 @@ typedef struct RestrictedDMADevice {
  * Returns: the end of the highest pool, or @base if there are no pools.
  */
 hwaddr restricted_dma_pools_end(hwaddr base);
+
+/**
+ * restricted_dma_pools_fit: do all pools end where the machine can have them?
+ * @base: first guest-physical address that pools may occupy
+ * @limit: first address that they may not
+ * @remedy: what else the user can do about it, such as "raise phys-bits"
+ * @errp: set if a pool reaches @limit
+ *
+ * Returns: true if they do, and if there are no pools.
+ */
+bool restricted_dma_pools_fit(hwaddr base, hwaddr limit, const char *remedy,
+                              Error **errp);
 
 /**
  * restricted_dma_pools_map: give all pools their place in the memory map
@@ -83,7 +96,8 @@ GSList *restricted_dma_pools_list(void);
 /**
  * restricted_dma_pool_find: look a mapped pool up
  * @id: id of the object
- * @errp: set if there is no such object or it is not a mapped pool
+ * @errp: set if there is no such object, it is not a pool, or it is one that
+ *        the board did not map before it made the device
  */
 RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp);
 
@@ -115,6 +129,19 @@ void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev);
 
 /* Undoes restricted_dma_pool_bind(); does nothing if @rd is not bound. */
 void restricted_dma_pool_unbind(RestrictedDMADevice *rd);
+
+/**
+ * restricted_dma_pool_foreach_device: visit all devices bound to a pool
+ * @pool: the pool
+ * @func: called for each device; it must not bind or unbind one
+ * @opaque: passed to @func
+ *
+ * Context: BQL.
+ */
+void restricted_dma_pool_foreach_device(RestrictedDMAPool *pool,
+                                        void (*func)(DeviceState *dev,
+                                                     void *opaque),
+                                        void *opaque);
 
 /**
  * restricted_dma_contains: does a range lie wholly inside the device's pool?

@@ -24,6 +24,12 @@
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO 0x50
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI 0x54
 
+/* The same as virtio-mmio registers, in the same order */
+#define VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW     0x0d0
+#define VIRTIO_MMIO_RESTRICTED_DMA_ADDR_HIGH    0x0d4
+#define VIRTIO_MMIO_RESTRICTED_DMA_SIZE_LOW     0x0d8
+#define VIRTIO_MMIO_RESTRICTED_DMA_SIZE_HIGH    0x0dc
+
 static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
 {
     return vdev->restricted_dma;
@@ -37,6 +43,19 @@ static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
  * For transports that want to know before the device contacts its back end.
  */
 bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp);
+
+/**
+ * virtio_restricted_dma_choose: find the pool that a transport names, if any
+ * @rd: owned by the transport
+ * @id: of the pool; NULL if the transport names none
+ * @negotiate: the device offers VIRTIO_F_RESTRICTED_DMA.  Else it is for
+ *             drivers that learn of the pool from the platform alone.
+ * @errp: set if there is no such pool, or nothing to keep quiet about
+ *
+ * Returns: true on success, also if the transport names no pool.
+ */
+bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
+                                  bool negotiate, Error **errp);
 
 /**
  * virtio_restricted_dma_plug: confine a device that is being plugged
@@ -76,8 +95,9 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
  * virtio_restricted_dma_features_ok: may the device set FEATURES_OK?
  *
  * True for a device that is not restricted.  Otherwise the driver must have
- * accepted VIRTIO_F_RESTRICTED_DMA with the features that it depends on, and
- * the addresses of the driver must not be translated by an IOMMU.
+ * accepted VIRTIO_F_RESTRICTED_DMA, unless the device does not offer it, with
+ * the features that it depends on, and the addresses of the driver must not be
+ * translated by an IOMMU.
  */
 bool virtio_restricted_dma_features_ok(VirtIODevice *vdev);
 

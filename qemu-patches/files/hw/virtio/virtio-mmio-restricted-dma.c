@@ -1,0 +1,42 @@
+/*
+ * A virtio-mmio transport that names the restricted DMA pool of its device
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/virtio/virtio-mmio.h"
+#include "hw/virtio/virtio-restricted-dma.h"
+#include "qapi/error.h"
+
+bool virtio_mmio_restrict_dma(VirtIOMMIOProxy *proxy, Error **errp)
+{
+    RestrictedDMADevice *rd = &proxy->restricted_dma;
+
+    if (!virtio_restricted_dma_choose(rd, proxy->restricted_dma_pool_id,
+                                      proxy->restricted_dma_negotiate, errp)) {
+        return false;
+    }
+    if (rd->pool && proxy->legacy) {
+        error_setg(errp, "a virtio-mmio transport with restricted-dma-pool= "
+                   "has no legacy interface; add "
+                   "-global virtio-mmio.force-legacy=false");
+        return false;
+    }
+    return true;
+}
+
+bool virtio_mmio_bus_check_device(BusState *bus, DeviceState *dev, Error **errp)
+{
+    VirtIOMMIOProxy *proxy = VIRTIO_MMIO(bus->parent);
+
+    return !proxy->restricted_dma.pool ||
+           virtio_restricted_dma_supported(VIRTIO_DEVICE(dev), errp);
+}
+
+uint32_t virtio_mmio_restricted_dma_reg(VirtIODevice *vdev, hwaddr offset)
+{
+    return virtio_restricted_dma_reg(vdev, offset -
+                                     VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW +
+                                     VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO);
+}
