@@ -21,12 +21,6 @@ def info() -> Dict[str, int]:
             for key, value in (line.split("=") for line in lines)}
 
 
-def files(folder: str) -> int:
-    """How many files the disk has in a folder."""
-    with _stream("debugfs", "-R", "cat /MANIFEST", str(places.DISK)) as lines:
-        return sum(f"  {folder}/" in line.decode() for line in lines.stdout)
-
-
 def copy(path: Path) -> Path:
     """Makes a copy that a guest may write to."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """64-bit Arm: pools that a device tree describes, or UEFI's ACPI tables."""
 
-from architecture import FOLDER, ArchTest
+from architecture import SIZE, ArchTest
 from avocado import fail_on
 
 from rdp import addresses, places, scenes
@@ -44,7 +44,7 @@ class DeviceTree(Arm64):
         with self.start(machine) as guest:
             addresses.watch(guest)
             guest.run("rebind nvme")
-            scenes.verify_folder(guest, FOLDER, "/dev/nvme0n1")
+            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
             pool = scenes.pool_of(guest)
             guest.power_off()
         addresses.check_inside(guest.log, pool, "pci_nvme")
@@ -90,7 +90,7 @@ class LargePages(Arm64):
         machine.image("image1", places.DISK, writable=False)
         machine.device("virtio-blk-pci", "disk1", "drive=image1", pool="pool1")
         with self.start(machine) as guest:
-            scenes.verify_folder(guest, FOLDER)
+            scenes.verify_files(guest)
             pools = guest.qmp.command("query-restricted-dma-pools")
             self.assertEqual([(len(pool["devices"]), pool["violations"])
                               for pool in pools], [(0, 0), (1, 0)])
@@ -113,7 +113,7 @@ class Stock(Arm64):
         kernel = AARCH64.kernel_in("base/linux")
         with self.boot(kernel=kernel, bus=bus, negotiate=False) as guest:
             scenes.check_unaware(guest)
-            self.use_devices(guest)
+            scenes.work(guest, SIZE)
             guest.power_off()
 
     @fail_on(Failure)
