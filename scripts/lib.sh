@@ -35,6 +35,17 @@ logged() {
 	die "failed; all of its output is in ${log#"$PWD/"}"
 }
 
+# use_arch NAME: sets arch to it, and what scripts/arch.conf says of it to
+# kernel_arch, cross, kernel_image and debian_arch
+use_arch() {
+	local line
+	line=$(grep "^$1 " "$RDP_TOP/scripts/arch.conf") ||
+		die "no architecture is called '$1'; scripts/arch.conf lists them"
+	# shellcheck disable=SC2034 # they are for the caller
+	read -r arch kernel_arch cross kernel_image debian_arch <<<"$line"
+	cross=${cross#-}
+}
+
 # use_ccache: lets compilers share results between all clones of this project
 use_ccache() {
 	export CCACHE_DIR="$RDP_CACHE/ccache" CCACHE_BASEDIR="$RDP_BUILD"

@@ -5,7 +5,10 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../lib.sh"
+# What is built is for this architecture
+use_arch "${RDP_ARCH:-x86_64}"
 out="$RDP_BUILD/guest"
+[[ $arch == x86_64 ]] || out+="/$arch"
 mkdir -p "$out"
 
 need() {

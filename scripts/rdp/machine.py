@@ -8,35 +8,51 @@ This is the only place that spells QEMU options.  Devices are on one pool,
 from pathlib import Path
 from typing import List, Optional
 
-from . import places
+from .arch import Arch, X86_64
+from .failure import Failure
 
-TCG = ["-accel", "tcg,thread=multi",
-       # without erms and fsrm the kernel copies with plain loads and stores,
-       # which TCG translates far better than the string instructions
-       "-cpu", "max,-erms,-fsrm"]
-KVM = ["-accel", "kvm", "-cpu", "max"]
-QTEST = ["-accel", "qtest"]
-ACCELERATORS = {"tcg": TCG, "kvm": KVM, "qtest": QTEST}
+# What a bus calls its kind of a virtio device
+BUSES = {"pci": "pci", "mmio": "device"}
+
+
+def accelerator(accel: str, arch: Arch) -> List[str]:
+    return {"tcg": ["-accel", "tcg,thread=multi", "-cpu", arch.processor],
+            "kvm": ["-accel", "kvm", "-cpu", "max"],
+            "qtest": ["-accel", "qtest"]}[accel]
 
 
 class Machine:
-    def __init__(self, accel: str, kind: str = "q35", memory: str = "1G",
+    def __init__(self, accel: str, kind: str = "", memory: str = "1G",
                  pool: Optional[str] = "64M", virtio: str = "",
-                 qemu: Path = places.QEMU):
+                 qemu: Optional[Path] = None, arch: Arch = X86_64,
+                 bus: str = "pci", negotiate: bool = True,
+                 uefi: bool = False):
         """
+        kind: QEMU's machine; without it the usual one of the architecture.
         pool: size of pool0, which may be followed by options of it.
         virtio: options for every virtio device, such as "packed=on".
+        bus: of the virtio devices, pci or mmio.
+        negotiate: devices offer that they are restricted.
+        uefi: it starts with UEFI, which describes the machine with ACPI.
         """
+        kind = kind or arch.machine
+        self.arch = arch
         self.pool = pool
-        self._qemu = qemu
+        self._qemu = qemu or arch.qemu
         self._kind = kind
         self._virtio = virtio
+        self._bus = bus
+        self._negotiate = negotiate
         self._arguments = [
             "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-machine", kind, "-smp", "2", "-m", memory,
-            *ACCELERATORS[accel]]
+            *accelerator(accel, arch)]
         if pool:
             self.add_pool("pool0", pool)
+        if bus == "mmio":
+            self._set_up_mmio()
+        if uefi:
+            self._set_up_uefi()
 
     def arguments(self) -> List[str]:
         return [str(self._qemu), *self._arguments]
@@ -51,23 +67,49 @@ class Machine:
 
     def device(self, name: str, ident: str, options: str = "",
                pooled: bool = True, pool: str = "pool0") -> "Machine":
-        """Adds a virtio device, on the pool if it is pooled."""
+        """Adds a virtio device, on the pool if it is pooled.
+
+        With mmio the transports name the pool, and all of them do.
+        """
         words = [name, f"id={ident}", options, self._virtio]
-        if pooled and self.pool:
-            words.append(f"restricted-dma-pool={pool}")
+        if pooled and self._bus == "pci":
+            words += self._restrict(pool)
         return self.add("-device", ",".join(filter(None, words)))
+
+    def virtio(self, kind: str, ident: str, options: str = "") -> "Machine":
+        """Adds a virtio device of this kind to the machine's bus for them."""
+        return self.device(f"virtio-{kind}-{BUSES[self._bus]}", ident, options)
+
+    def _restrict(self, pool: str) -> List[str]:
+        """Properties of what is restricted to a pool."""
+        words = [f"restricted-dma-pool={pool}"] if self.pool else []
+        if words and not self._negotiate:
+            words.append("restricted-dma-negotiate=off")
+        return words
+
+    def _set_up_mmio(self) -> None:
+        for word in ["force-legacy=false", *self._restrict("pool0")]:
+            self.add("-global", f"virtio-mmio.{word}")
 
     def other_device(self, name: str, options: str = "") -> "Machine":
         """Adds a device that is not virtio and cannot name a pool."""
         return self.add("-device", ",".join(filter(None, (name, options))))
 
+    def _set_up_uefi(self) -> None:
+        firmware = self.arch.uefi
+        if not firmware:
+            raise Failure(f"there is no UEFI here for {self.arch.name}")
+        if not firmware.exists():
+            raise Failure(f"{firmware} is missing: run ./run build "
+                          f"--arch={self.arch.name}")
+        self.add("-bios", str(firmware))
+
     def kernel(self, kernel: Path, initramfs: Path,
                append: str = "") -> "Machine":
-        # On a busy host an emulated timer can be late, and the kernel's check
-        # of it at boot ends in a panic.
+        words = [f"console={self.arch.console}", "panic=-1", self.arch.append,
+                 append]
         return self.add("-kernel", str(kernel), "-initrd", str(initramfs),
-                        "-append", "console=ttyS0 panic=-1 no_timer_check "
-                                   f"{append}".strip())
+                        "-append", " ".join(filter(None, words)))
 
     def share_memory(self, size: str) -> "Machine":
         """Backs all RAM, of the size given to the machine, by one file."""
@@ -83,7 +125,7 @@ class Machine:
 
     def disk(self, path: Path, writable: bool = True) -> "Machine":
         self.image("image0", path, writable)
-        return self.device("virtio-blk-pci", "disk0", "drive=image0")
+        return self.virtio("blk", "disk0", "drive=image0")
 
     def user_network(self) -> "Machine":
         """The network behind a card with netdev=user0."""
@@ -91,20 +133,23 @@ class Machine:
 
     def network(self) -> "Machine":
         self.user_network()
-        return self.device("virtio-net-pci", "net0", "netdev=user0")
+        return self.virtio("net", "net0", "netdev=user0")
 
     def random(self) -> "Machine":
-        return self.device("virtio-rng-pci", "rng0")
+        return self.virtio("rng", "rng0")
 
     def serial_ports(self, first: str, second: str) -> "Machine":
         """Connects two serial ports to chardevs."""
         self.add("-serial", f"chardev:{first}")
+        other = self.arch.second_port
         if self._kind.startswith("microvm"):    # it comes with one only
-            return self.add("-device", f"isa-serial,index=1,chardev={second}")
+            other = "isa-serial,index=1"
+        if other:
+            return self.add("-device", f"{other},chardev={second}")
         return self.add("-serial", f"chardev:{second}")
 
     def port(self, chardev: str) -> "Machine":
         """Adds a virtio console device with one port, named rdp.port."""
-        self.device("virtio-serial-pci", "console0")
+        self.virtio("serial", "console0")
         return self.add("-device", "virtserialport,bus=console0.0,"
                                    f"name=rdp.port,chardev={chardev}")

@@ -27,6 +27,7 @@ class Check:
 class Report:
     def __init__(self):
         self._rows: List[Row] = []
+        self.parts = 0
         self.failures = 0
 
     @contextmanager
@@ -45,6 +46,7 @@ class Report:
     @contextmanager
     def part(self, title: str):
         """A group of checks, which ends with the first that fails."""
+        self.parts += 1
         print(title)
         try:
             yield
