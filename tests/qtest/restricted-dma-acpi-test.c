@@ -22,23 +22,33 @@
 #define MAX_POOLS       40
 #define ACPI_HEADER_LEN 36
 
+/* hw/arm/virt.c */
+#define VIRT_FW_CFG     0x09020000
+#define VIRT_RAM        0x40000000
+
 typedef struct Machine {
+    const char *arch;
     const char *name;
     const char *options;
-    uint64_t low_ram;       /* at most, below 4 GiB */
+    uint64_t low_ram;       /* at most, below 4 GiB; 0: RAM is in one piece */
     const char *host;       /* PCI host bridge with a 64-bit hole above all */
+    bool dimms;             /* memory can be plugged */
 } Machine;
 
+/* Firmware of virt, which makes memory pluggable, need not do anything */
 static const Machine machines[] = {
-    { "q35", "q35", 2 * GiB, "q35" },
-    { "pc", "pc", 3 * GiB, "i440fx" },
-    { "microvm", "microvm,acpi=on,pcie=on", 3 * GiB },
+    { "x86_64", "q35", "q35", 2 * GiB, "q35", .dimms = true },
+    { "x86_64", "pc", "pc", 3 * GiB, "i440fx", .dimms = true },
+    { "x86_64", "microvm", "microvm,acpi=on,pcie=on", 3 * GiB },
+    { "aarch64", "virt",
+      "virt -cpu cortex-a57 -drive if=pflash,driver=null-co,size=64M,"
+      "read-zeroes=on,read-only=on", .dimms = true },
 };
 
 typedef struct Pool {
     const char *id;
     uint64_t size;
-    uint64_t offset;        /* expected, from the end of RAM or 4 GiB */
+    uint64_t offset;        /* expected, from the first place for pools */
     bool fixed;             /* the command line says where */
     bool dma_default;
 } Pool;
@@ -93,32 +103,68 @@ static QOSState start(const Machine *machine, const char *options)
                            options),
     };
 
-    pc_alloc_init(&qs.alloc, qs.qts, ALLOC_NO_FLAGS);
+    if (machine->low_ram) {
+        pc_alloc_init(&qs.alloc, qs.qts, ALLOC_NO_FLAGS);
+    }
     return qs;
 }
 
-static void stop(QOSState *qs)
+static void stop(QOSState *qs, const Machine *machine)
 {
-    alloc_destroy(&qs->alloc);
+    if (machine->low_ram) {
+        alloc_destroy(&qs->alloc);
+    }
     qtest_quit(qs->qts);
 }
 
-/* A file of fw_cfg; @len is 0 if there is none */
-static void *read_fw_cfg(QOSState *qs, const char *name, size_t *len)
+/* The registers of virt are big endian; those that libqos knows are not */
+static void virt_fw_cfg_select(QFWCFG *fw_cfg, uint16_t key)
 {
-    QFWCFG *fw_cfg = pc_fw_cfg_init(qs->qts);
+    qtest_writew(fw_cfg->qts, fw_cfg->base + 8, bswap16(key));
+}
+
+static void virt_fw_cfg_read(QFWCFG *fw_cfg, void *data, size_t len)
+{
+    size_t done, n;
+
+    for (done = 0; done < len; done += n) {
+        n = MIN(len - done, sizeof(uint64_t));
+        qtest_memread(fw_cfg->qts, fw_cfg->base, (uint8_t *)data + done, n);
+    }
+}
+
+/* A file of fw_cfg; @len is 0 if there is none */
+static void *read_fw_cfg(QOSState *qs, const Machine *machine,
+                         const char *name, size_t *len)
+{
     void *file = g_malloc0(MAX_FILE);
 
-    *len = qfw_cfg_read_file(fw_cfg, qs, name, file, MAX_FILE);
+    if (machine->low_ram) {
+        QFWCFG *fw_cfg = pc_fw_cfg_init(qs->qts);
+
+        *len = qfw_cfg_read_file(fw_cfg, qs, name, file, MAX_FILE);
+        pc_fw_cfg_uninit(fw_cfg);
+    } else {
+        QFWCFG fw_cfg = {
+            .base = VIRT_FW_CFG,
+            .qts = qs->qts,
+            .select = virt_fw_cfg_select,
+            .read = virt_fw_cfg_read,
+        };
+
+        *len = qfw_cfg_get_file(&fw_cfg, name, file, MAX_FILE);
+    }
     g_assert_cmpuint(*len, <, MAX_FILE);
-    pc_fw_cfg_uninit(fw_cfg);
     return file;
 }
 
-static uint64_t high_ram(const Case *c)
+/* The first address that a pool can have in a machine with @ram bytes of RAM */
+static uint64_t pools_start(const Machine *machine, uint64_t ram)
 {
-    return c->layout->ram > c->machine->low_ram ?
-           c->layout->ram - c->machine->low_ram : 0;
+    if (!machine->low_ram) {
+        return VIRT_RAM + ram;
+    }
+    return 4 * GiB + (ram > machine->low_ram ? ram - machine->low_ram : 0);
 }
 
 static unsigned count_pools(const Layout *layout)
@@ -137,7 +183,7 @@ static RdpAcpiPool expected(const Case *c, unsigned i)
     const Pool *pool = &c->layout->pools[i];
 
     return (RdpAcpiPool) {
-        .base = 4 * GiB + high_ram(c) + pool->offset,
+        .base = pools_start(c->machine, c->layout->ram) + pool->offset,
         .size = pool->size,
         .dma_default = pool->dma_default,
     };
@@ -202,11 +248,11 @@ typedef struct E820 {
     uint32_t type;
 } E820;
 
-static E820 *read_e820(QOSState *qs, size_t *n)
+static E820 *read_e820(QOSState *qs, const Machine *machine, size_t *n)
 {
     const size_t entry = 20;
     size_t len, i;
-    g_autofree uint8_t *file = read_fw_cfg(qs, "etc/e820", &len);
+    g_autofree uint8_t *file = read_fw_cfg(qs, machine, "etc/e820", &len);
     E820 *map;
 
     g_assert_cmpuint(len, >, 0);
@@ -242,7 +288,7 @@ static void assert_sane_map(const E820 *map, size_t n, uint64_t ram)
 static void assert_e820(QOSState *qs, const Case *c)
 {
     size_t n, at;
-    g_autofree E820 *map = read_e820(qs, &n);
+    g_autofree E820 *map = read_e820(qs, c->machine, &n);
     unsigned i;
 
     assert_sane_map(map, n, c->layout->ram);
@@ -276,7 +322,7 @@ static void assert_hole_above(QOSState *qs, const Case *c)
 
         end = MAX(end, pool.base + pool.size);
     }
-    reserved = read_fw_cfg(qs, "etc/reserved-memory-end", &len);
+    reserved = read_fw_cfg(qs, c->machine, "etc/reserved-memory-end", &len);
     g_assert_cmpuint(len, ==, 8);
     g_assert_cmphex(ldq_le_p(reserved), >=, end);
 
@@ -309,10 +355,11 @@ static const uint8_t *find_table(const uint8_t *tables, size_t size,
 }
 
 /* The table of pools; there must be no other one that mentions any */
-static uint8_t *read_ssdt(QOSState *qs, size_t *len)
+static uint8_t *read_ssdt(QOSState *qs, const Machine *machine, size_t *len)
 {
     size_t size, rest;
-    g_autofree uint8_t *tables = read_fw_cfg(qs, "etc/acpi/tables", &size);
+    g_autofree uint8_t *tables = read_fw_cfg(qs, machine, "etc/acpi/tables",
+                                             &size);
     const uint8_t *ssdt = find_table(tables, size, "PRP0001", len);
 
     g_assert_nonnull(ssdt);
@@ -324,7 +371,7 @@ static uint8_t *read_ssdt(QOSState *qs, size_t *len)
 static void assert_acpi(QOSState *qs, const Case *c)
 {
     size_t len;
-    g_autofree uint8_t *ssdt = read_ssdt(qs, &len);
+    g_autofree uint8_t *ssdt = read_ssdt(qs, c->machine, &len);
     RdpAcpiPool pools[MAX_POOLS];
     unsigned n = rdp_decode_ssdt(ssdt, len, pools, MAX_POOLS), i;
 
@@ -348,18 +395,23 @@ static void test_platform(const void *data)
     QOSState qs = start_case(c);
 
     assert_query(&qs, c);
-    assert_e820(&qs, c);
-    assert_hole_above(&qs, c);
+    if (c->machine->low_ram) {
+        assert_e820(&qs, c);
+        assert_hole_above(&qs, c);
+    }
     assert_acpi(&qs, c);
-    stop(&qs);
+    stop(&qs, c->machine);
 }
 
-/* Memory that can be plugged later comes after the pools */
+/*
+ * Memory that can be plugged later comes after the pools.  RAM ends where that
+ * memory would begin without them.
+ */
 static void test_plugged_memory(const void *data)
 {
     const Machine *machine = data;
-    const uint64_t end = 4 * GiB + 4 * MiB;
-    QOSState qs = start(machine, "-m 128M,slots=2,maxmem=4G "
+    const uint64_t end = pools_start(machine, 1 * GiB) + 4 * MiB;
+    QOSState qs = start(machine, "-m 1G,slots=2,maxmem=4G "
                         "-object restricted-dma-pool,id=a,size=4M "
                         "-object memory-backend-ram,id=mem0,size=128M "
                         "-device pc-dimm,id=dimm0,memdev=mem0");
@@ -371,14 +423,14 @@ static void test_plugged_memory(const void *data)
     dimm = qdict_get_qdict(dimm, "data");
     g_assert_cmphex(rdp_get_uint(dimm, "addr"), >=, end);
     qobject_unref(response);
-    stop(&qs);
+    stop(&qs, machine);
 }
 
 /* Names of devices have four characters: enough for many pools */
 static void test_many(const void *data)
 {
     const Machine *machine = data;
-    g_autoptr(GString) options = g_string_new(NULL);
+    g_autoptr(GString) options = g_string_new("-m 128M ");
     RdpAcpiPool pools[MAX_POOLS];
     g_autofree uint8_t *ssdt = NULL;
     QOSState qs;
@@ -390,7 +442,7 @@ static void test_many(const void *data)
                                "id=p%02u,size=2M ", i);
     }
     qs = start(machine, options->str);
-    ssdt = read_ssdt(&qs, &len);
+    ssdt = read_ssdt(&qs, machine, &len);
     g_assert_cmpuint(rdp_decode_ssdt(ssdt, len, pools, MAX_POOLS), ==,
                      MAX_POOLS);
     for (i = 0; i < MAX_POOLS; i++) {
@@ -399,39 +451,49 @@ static void test_many(const void *data)
 
         g_assert_cmpstr(pools[i].name, ==, name);
         g_assert_cmpuint(pools[i].uid, ==, i);
-        g_assert_cmphex(pools[i].base, ==, 4 * GiB + i * 2 * MiB);
+        g_assert_cmphex(pools[i].base, ==,
+                        pools_start(machine, 128 * MiB) + i * 2 * MiB);
     }
-    stop(&qs);
+    stop(&qs, machine);
 }
 
 /* Without pools nothing of all this exists */
-static void test_none(const void *data)
+static void assert_map_without_pools(QOSState *qs, const Machine *machine)
 {
-    const Machine *machine = data;
-    g_autofree uint8_t *tables = NULL, *reserved = NULL;
-    g_autofree E820 *map = NULL;
-    QDict *response;
-    QOSState qs = start(machine, "-m 128M");
+    g_autofree uint8_t *reserved = NULL;
     size_t len, n, i;
+    g_autofree E820 *map = read_e820(qs, machine, &n);
 
-    tables = read_fw_cfg(&qs, "etc/acpi/tables", &len);
-    g_assert_cmpuint(len, >, 0);
-    g_assert_null(memmem(tables, len, "PRP0001", 7));
-    g_assert_null(memmem(tables, len, "DMAPOOLS", 8));
-
-    map = read_e820(&qs, &n);
     assert_sane_map(map, n, 128 * MiB);
     for (i = 0; i < n; i++) {
         /* far above there is a hole that AMD machines have */
         g_assert_true(map[i].start < 4 * GiB || map[i].start > 512 * GiB);
     }
-    reserved = read_fw_cfg(&qs, "etc/reserved-memory-end", &len);
+    reserved = read_fw_cfg(qs, machine, "etc/reserved-memory-end", &len);
     g_assert_cmpuint(len, ==, 0);
+}
+
+static void test_none(const void *data)
+{
+    const Machine *machine = data;
+    g_autofree uint8_t *tables = NULL;
+    QDict *response;
+    QOSState qs = start(machine, "-m 128M");
+    size_t len;
+
+    tables = read_fw_cfg(&qs, machine, "etc/acpi/tables", &len);
+    g_assert_cmpuint(len, >, 0);
+    g_assert_null(memmem(tables, len, "PRP0001", 7));
+    g_assert_null(memmem(tables, len, "DMAPOOLS", 8));
+
+    if (machine->low_ram) {
+        assert_map_without_pools(&qs, machine);
+    }
 
     response = qtest_qmp(qs.qts, "{'execute': 'query-restricted-dma-pools'}");
     g_assert_true(qlist_empty(qdict_get_qlist(response, "return")));
     qobject_unref(response);
-    stop(&qs);
+    stop(&qs, machine);
 }
 
 /* Take the table to ASL and back with no complaint and no difference */
@@ -452,8 +514,8 @@ static void test_iasl(const void *data)
         return;
     }
     qs = start_case(c);
-    ssdt = read_ssdt(&qs, &len);
-    stop(&qs);
+    ssdt = read_ssdt(&qs, c->machine, &len);
+    stop(&qs, c->machine);
 
     /* Firmware does this otherwise */
     for (i = 0; i < len; i++) {
@@ -496,25 +558,27 @@ static void add_machine(const Machine *machine)
 {
     static Case cases[ARRAY_SIZE(machines) * ARRAY_SIZE(layouts)];
     static unsigned n;
+    bool first = !n;    /* of the architecture; all have the same table */
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(layouts); i++) {
         Case *c = &cases[n++];
 
         *c = (Case) { machine, &layouts[i] };
-        if (machine == &machines[0]) {
+        if (layouts[i].q35_only && machine != &machines[0]) {
+            continue;
+        }
+        add_test(machine->name, layouts[i].name, c, test_platform);
+        if (first) {
             g_autofree char *name = g_strconcat("iasl/", layouts[i].name,
                                                 NULL);
 
-            add_test(machine->name, layouts[i].name, c, test_platform);
             add_test(machine->name, name, c, test_iasl);
-        } else if (!layouts[i].q35_only) {
-            add_test(machine->name, layouts[i].name, c, test_platform);
         }
     }
     add_test(machine->name, "many", machine, test_many);
     add_test(machine->name, "none", machine, test_none);
-    if (machine->host) {
+    if (machine->dimms) {
         add_test(machine->name, "plugged-memory", machine,
                  test_plugged_memory);
     }
@@ -527,7 +591,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(machines); i++) {
-        add_machine(&machines[i]);
+        if (!strcmp(machines[i].arch, qtest_get_arch())) {
+            add_machine(&machines[i]);
+        }
     }
     return g_test_run();
 }

@@ -64,9 +64,20 @@ void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
     qpci_device_enable(dev->pci);
 }
 
-void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, uint64_t addr,
+uint64_t rdp_transport(unsigned n)
+{
+    /* hw/i386/microvm.h, hw/arm/virt.c */
+    uint64_t base = strcmp(rdp_mmio_machine(), "virt") ? 0xfeb00000
+                                                       : 0x0a000000;
+
+    return base + n * 0x200;
+}
+
+void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, unsigned n,
                           const char *id)
 {
+    uint64_t addr = rdp_transport(n);
+
     *dev = (RdpDevice) { .guest = guest, .id = id, .mmio = addr };
     g_assert_cmphex(qtest_readl(guest->qts, addr + VIRTIO_MMIO_VERSION), ==, 2);
     g_assert_cmphex(qtest_readl(guest->qts, addr + VIRTIO_MMIO_DEVICE_ID), !=,

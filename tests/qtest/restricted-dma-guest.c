@@ -93,6 +93,11 @@ const char *rdp_machine(void)
     return strcmp(qtest_get_arch(), "aarch64") ? "q35" : "virt";
 }
 
+const char *rdp_mmio_machine(void)
+{
+    return strcmp(qtest_get_arch(), "aarch64") ? "microvm" : "virt";
+}
+
 RdpGuest *rdp_start(const char *machine, const char *devices, ...)
 {
     RdpGuest *guest = g_new0(RdpGuest, 1);
@@ -120,8 +125,8 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
         "-object restricted-dma-pool,id=poola,size=%dM "
         "-drive if=none,id=disk0,format=raw,cache=unsafe,auto-read-only=off,"
         "file=%s %s",
-        machine, strcmp(machine, "microvm") ? "" : ",pcie=on", (int)(RDP_RAM_SIZE / MiB),
-        (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
+        machine, strcmp(machine, "microvm") ? "" : ",pcie=on",
+        (int)(RDP_RAM_SIZE / MiB), (int)(RDP_RAM_SIZE / MiB), guest->ram.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
         guest->disk.path, more);

@@ -11,7 +11,6 @@
 #include "restricted-dma.h"
 
 #define SLOT            4
-#define VICTIM          (1 * MiB)
 
 static uint32_t reg_readl(RdpDevice *dev, unsigned reg)
 {
@@ -61,6 +60,8 @@ static const Type types[] = {
     { "q35", "scsi", "-device virtio-scsi-pci" },
     { "pc", "blk", "-device virtio-blk-pci,drive=disk0" },
     { "microvm", "blk", "-device virtio-blk-pci,drive=disk0" },
+    { "virt", "blk", "-device virtio-blk-pci,drive=disk0" },
+    { "virt", "net", "-device virtio-net-pci" },
 };
 
 static void test_device(const void *data)
@@ -97,8 +98,9 @@ static void test_device(const void *data)
 /* The registers stay what they are until the next reset, and after it */
 static void test_registers_constant(void)
 {
-    RdpGuest *guest = rdp_start("q35", "-device virtio-rng-pci,id=dev0,"
-                                "addr=%d,restricted-dma-pool=poola", SLOT);
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-rng-pci,"
+                                "id=dev0,addr=%d,"
+                                "restricted-dma-pool=poola", SLOT);
     RdpDevice dev;
     unsigned reg;
 
@@ -127,8 +129,9 @@ static void test_registers_constant(void)
 static void test_device_without_pool(void)
 {
     const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1);
-    RdpGuest *guest = rdp_start("q35", "-device virtio-blk-pci,id=dev0,"
-                                "addr=%d,drive=disk0,disable-legacy=on", SLOT);
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,"
+                                "id=dev0,addr=%d,drive=disk0,"
+                                "disable-legacy=on", SLOT);
     RdpBuf bufs[3];
     RdpDevice dev;
     RdpRing ring;
@@ -142,11 +145,11 @@ static void test_device_without_pool(void)
     rdp_ring_enable(&ring);
     rdp_driver_ok(&dev);
     rdp_blk_request(guest, bufs, false, 0, 0);
-    bufs[1].addr = VICTIM;
+    bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
     rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
     rdp_ring_kick(&ring);
     rdp_ring_wait(&ring);
-    g_assert_cmpmem(guest->ram.now + VICTIM, bufs[1].len, guest->disk.now,
+    g_assert_cmpmem(guest->ram.now + RDP_VICTIM, bufs[1].len, guest->disk.now,
                     bufs[1].len);
     stop(&dev);
 }
@@ -189,12 +192,12 @@ static void test_no_pool(void)
 static void test_query_sorted(void)
 {
     static const char *const ids[] = { "a", "b", "pool0", "pool1" };
-    QTestState *qts = qtest_init(
-        "-machine q35 -nodefaults "
+    QTestState *qts = qtest_initf(
+        "-machine %s -nodefaults "
         "-object restricted-dma-pool,id=b,size=2M "
         "-object restricted-dma-pool,id=pool1,size=2M "
         "-object restricted-dma-pool,id=a,size=2M "
-        "-object restricted-dma-pool,id=pool0,size=2M");
+        "-object restricted-dma-pool,id=pool0,size=2M", rdp_machine());
     QDict *response = qtest_qmp(qts,
                                 "{'execute': 'query-restricted-dma-pools'}");
     const QListEntry *entry;
@@ -240,8 +243,9 @@ static unsigned count(const char *text, const char *word)
 /* The status of a device names the feature */
 static void test_status(void)
 {
-    RdpGuest *guest = rdp_start("q35", "-device virtio-rng-pci,id=dev0,"
-                                "addr=%d,restricted-dma-pool=poola", SLOT);
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-rng-pci,"
+                                "id=dev0,addr=%d,"
+                                "restricted-dma-pool=poola", SLOT);
     static const char command[] =
         "info virtio-status /machine/peripheral/dev0/virtio-backend";
     g_autofree char *before = NULL, *after = NULL;
@@ -323,31 +327,38 @@ static void test_preconfig(void)
 
 int main(int argc, char **argv)
 {
+    bool pc;
     unsigned i;
 
     g_test_init(&argc, &argv, NULL);
+    pc = strcmp(rdp_machine(), "virt");
 
     for (i = 0; i < ARRAY_SIZE(types); i++) {
         g_autofree char *path = g_strdup_printf(
             "/restricted-dma/interface/device/%s/%s", types[i].machine,
             types[i].name);
 
-        qtest_add_data_func(path, &types[i], test_device);
+        if (pc == !!strcmp(types[i].machine, "virt")) {
+            qtest_add_data_func(path, &types[i], test_device);
+        }
     }
     qtest_add_func("/restricted-dma/interface/registers-constant",
                    test_registers_constant);
     qtest_add_func("/restricted-dma/interface/device-without-pool",
                    test_device_without_pool);
-    qtest_add_func("/restricted-dma/interface/no-pool", test_no_pool);
-    qtest_add_func("/restricted-dma/interface/idle-memory", test_idle_memory);
     qtest_add_func("/restricted-dma/interface/query-sorted",
                    test_query_sorted);
-    qtest_add_func("/restricted-dma/interface/hmp", test_hmp);
     qtest_add_func("/restricted-dma/interface/status", test_status);
     qtest_add_func("/restricted-dma/interface/trace-events",
                    test_trace_events);
     qtest_add_func("/restricted-dma/interface/help", test_help);
-    qtest_add_func("/restricted-dma/interface/preconfig", test_preconfig);
+    if (pc) {
+        qtest_add_func("/restricted-dma/interface/no-pool", test_no_pool);
+        qtest_add_func("/restricted-dma/interface/idle-memory",
+                       test_idle_memory);
+        qtest_add_func("/restricted-dma/interface/hmp", test_hmp);
+        qtest_add_func("/restricted-dma/interface/preconfig", test_preconfig);
+    }
 
     return g_test_run();
 }

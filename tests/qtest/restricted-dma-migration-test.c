@@ -145,9 +145,10 @@ static void assert_refused(QTestState *to, const Files *files,
 }
 
 /* A machine that waits for a stream, and then for resume() */
-static RdpGuest *start_destination(const char *devices, const Files *files)
+static RdpGuest *start_destination(const char *machine, const char *devices,
+                                   const Files *files)
 {
-    return rdp_start("q35", "%s -S -incoming defer 2>%s", devices,
+    return rdp_start(machine, "%s -S -incoming defer 2>%s", devices,
                      files->errors);
 }
 
@@ -163,10 +164,8 @@ static void take_over(RdpDevice *dev, RdpRing *ring, RdpGuest *to)
     ring->dev = dev;
 }
 
-static void start_driver(RdpDevice *dev, RdpRing *ring, RdpGuest *guest,
-                         uint64_t features)
+static void start_rings(RdpDevice *dev, RdpRing *ring, uint64_t features)
 {
-    rdp_device_init(dev, guest, SLOT, "dev0");
     g_assert_true(rdp_negotiate(dev, features));
     rdp_ring_init(ring, dev, 0, features & BIT_ULL(VIRTIO_F_RING_PACKED));
     ring->desc += RINGS;
@@ -174,6 +173,13 @@ static void start_driver(RdpDevice *dev, RdpRing *ring, RdpGuest *guest,
     ring->used += RINGS;
     rdp_ring_enable(ring);
     rdp_driver_ok(dev);
+}
+
+static void start_driver(RdpDevice *dev, RdpRing *ring, RdpGuest *guest,
+                         uint64_t features)
+{
+    rdp_device_init(dev, guest, SLOT, "dev0");
+    start_rings(dev, ring, features);
 }
 
 /* The device has read two sectors of its disk into the pool */
@@ -240,25 +246,62 @@ static void finish_request(RdpRing *ring, const RdpBuf bufs[3])
     }
 }
 
+typedef struct Journey {
+    const char *name;
+    const char *machine;
+    const char *blk;
+    bool mmio;
+    uint64_t features;
+} Journey;
+
+#define PCI_BLK     BLK "drive=disk0,packed=on," POOLED
+#define MMIO_BLK    "-global virtio-mmio.force-legacy=false " \
+                    "-global virtio-mmio.restricted-dma-pool=poola " \
+                    "-device virtio-blk-device,id=dev0,drive=disk0,packed=on," \
+                    "bus=virtio-mmio-bus.0 "
+#define SILENT      "-global virtio-mmio.restricted-dma-negotiate=off "
+#define PACKED      BIT_ULL(VIRTIO_F_RING_PACKED)
+
+static const Journey journeys[] = {
+    { "split", "q35", PCI_BLK, false, RDP_FEATURES },
+    { "packed", "q35", PCI_BLK, false, RDP_FEATURES | PACKED },
+    { "mmio/split", "microvm", MMIO_BLK, true, RDP_FEATURES },
+    { "mmio/packed", "microvm", MMIO_BLK, true,
+      RDP_FEATURES | PACKED },
+    { "mmio/silent", "microvm", MMIO_BLK SILENT, true,
+      RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA) },
+};
+
+static void find_device(RdpDevice *dev, RdpGuest *guest,
+                        const Journey *journey)
+{
+    if (journey->mmio) {
+        rdp_device_init_mmio(dev, guest, 0, "dev0");
+    } else {
+        rdp_device_init(dev, guest, SLOT, "dev0");
+    }
+}
+
 /* A ring with a request in it that the device was not told of yet */
 static void test_live(const void *data)
 {
-    uint64_t features = RDP_FEATURES | *(const uint64_t *)data;
-    const char *blk = BLK "drive=disk0,packed=on," POOLED;
+    const Journey *journey = data;
     Files files = files_new();
-    RdpGuest *from = rdp_start("q35", "%s", blk);
-    RdpGuest *to = start_destination(blk, &files);
+    RdpGuest *from = rdp_start(journey->machine, "%s", journey->blk);
+    RdpGuest *to = start_destination(journey->machine, journey->blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
 
-    start_driver(&source, &ring, from, features);
+    find_device(&source, from, journey);
+    start_rings(&source, &ring, journey->features);
     leave_request(&ring, bufs);
     migrate_live(from->qts, to->qts, &files, "completed");
     assert_same_memory(from, to);
 
     resume(to);
-    take_over(&dest, &ring, to);
+    find_device(&dest, to, journey);
+    ring.dev = &dest;
     g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
     finish_request(&ring, bufs);
 
@@ -288,7 +331,7 @@ static void test_master_off(const void *data)
                              : BLK "drive=disk0," POOLED;
     Files files = files_new();
     RdpGuest *from = rdp_start("q35", "%s", blk);
-    RdpGuest *to = start_destination(blk, &files);
+    RdpGuest *to = start_destination("q35", blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
@@ -320,7 +363,7 @@ static void test_broken(void)
     const char *blk = BLK "drive=disk0," POOLED;
     Files files = files_new();
     RdpGuest *from = rdp_start("q35", "%s", blk);
-    RdpGuest *to = start_destination(blk, &files);
+    RdpGuest *to = start_destination("q35", blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
@@ -395,7 +438,7 @@ static void test_in_flight(void)
     RdpRing ring;
 
     from = start_in_flight(&source, &ring, bufs, &files);
-    to = start_destination(HEALTHY, &files);
+    to = start_destination("q35", HEALTHY, &files);
     start_incoming(to->qts, "file", files.stream);
     wait_migration(to->qts, "completed");
     resume(to);
@@ -483,7 +526,7 @@ static void test_lie(const void *data)
               RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA), true);
         break;
     }
-    to = start_destination(HEALTHY, &files);
+    to = start_destination("q35", HEALTHY, &files);
     assert_refused(to->qts, &files, lie == LIE_FEATURES ? "did not accept" :
                    "is outside restricted-dma-pool 'poola'");
 
@@ -543,8 +586,7 @@ static const Mismatch mismatches[] = {
     { "mmio/device-on-other-pool", POOL("a") POOL("b") MMIO ON_POOL("a"),
       POOL("a") POOL("b") MMIO ON_POOL("b"), "same address" },
     { "mmio/device-no-longer-negotiates", POOL("a") MMIO ON_POOL("a"),
-      POOL("a") MMIO ON_POOL("a")
-      "-global virtio-mmio.restricted-dma-negotiate=off",
+      POOL("a") MMIO ON_POOL("a") SILENT,
       "restricted-dma-negotiate" },
 };
 
@@ -715,10 +757,12 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
 
-    qtest_add_data_func("/restricted-dma/migration/live/split", &split,
-                        test_live);
-    qtest_add_data_func("/restricted-dma/migration/live/packed", &packed,
-                        test_live);
+    for (i = 0; i < ARRAY_SIZE(journeys); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/restricted-dma/migration/live/%s", journeys[i].name);
+
+        qtest_add_data_func(path, &journeys[i], test_live);
+    }
     qtest_add_data_func("/restricted-dma/migration/master-off/split", &split,
                         test_master_off);
     qtest_add_data_func("/restricted-dma/migration/master-off/packed",

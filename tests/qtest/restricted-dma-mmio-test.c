@@ -46,20 +46,14 @@ static const Setup setups[] = {
     { "pci-silent", PCI_BLK "," SILENT, true, V1 | AP },
 };
 
-static uint64_t transport(unsigned n)
-{
-    /* hw/i386/microvm.h */
-    return 0xfeb00000 + n * 512;
-}
-
 static RdpGuest *start(const Setup *setup, RdpDevice *dev)
 {
-    RdpGuest *guest = rdp_start("microvm", "%s", setup->options);
+    RdpGuest *guest = rdp_start(rdp_mmio_machine(), "%s", setup->options);
 
     if (setup->pci) {
         rdp_device_init(dev, guest, SLOT, "dev0");
     } else {
-        rdp_device_init_mmio(dev, guest, transport(TRANSPORT), "dev0");
+        rdp_device_init_mmio(dev, guest, TRANSPORT, "dev0");
     }
     return guest;
 }
@@ -114,7 +108,7 @@ static void test_registers(void)
     assert_registers(qts, addr, guest->base, RDP_POOL_SIZE);
 
     /* A transport that nothing is plugged into */
-    assert_registers(qts, transport(TRANSPORT + 1), 0, 0);
+    assert_registers(qts, rdp_transport(TRANSPORT + 1), 0, 0);
     rdp_device_stop(&dev);
 }
 
@@ -289,10 +283,10 @@ static void test_confinement(const void *data)
     RdpDevice dev;
     RdpGuest *guest = start(setup, &dev);
     const uint64_t outside[] = {
-        RDP_VICTIM,
+        RDP_IN_RAM(guest, RDP_VICTIM),
         guest->base - 16,                   /* across the start, or below */
         guest->base + RDP_POOL_SIZE,        /* in the next pool */
-        setup->pci ? transport(0) : dev.mmio,
+        setup->pci ? rdp_transport(0) : dev.mmio,
         -16ULL,                             /* across the top, or below */
     };
     unsigned packed, place;
@@ -363,7 +357,7 @@ static void test_queue_registers(const void *data)
         qtest_writel(qts, dev.mmio + VIRTIO_MMIO_GUEST_PAGE_SIZE, 4096);
         qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_ALIGN, 4096);
         qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_PFN,
-                     RDP_VICTIM / 4096);
+                     RDP_IN_RAM(guest, RDP_VICTIM) / 4096);
         serve(&ring, 2);
         qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_PFN, 0);
         serve(&ring, 2);
@@ -380,7 +374,7 @@ static void test_ring_moves(const void *data)
     const Setup *setup = data;
     RdpDevice dev;
     RdpGuest *guest = start(setup, &dev);
-    RdpAccess bad = { "descriptor-table", RDP_VICTIM };
+    RdpAccess bad = { "descriptor-table", RDP_IN_RAM(guest, RDP_VICTIM) };
     RdpRing ring;
 
     g_assert_true(rdp_negotiate(&dev, setup->features));
@@ -390,7 +384,7 @@ static void test_ring_moves(const void *data)
     serve(&ring, 3);
 
     rdp_ring_baseline(&ring);
-    ring.desc = RDP_VICTIM;
+    ring.desc = bad.addr;
     bad.len = rdp_ring_desc_size(&ring);
     rdp_ring_enable(&ring);
     rdp_assert_refused(&ring, &bad, true);

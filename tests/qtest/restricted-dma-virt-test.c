@@ -262,6 +262,21 @@ static void test_dma_default(void)
                      ==, 2);
 }
 
+/* Memory that belongs to no node makes Linux distrust all of the nodes */
+static void test_numa(void)
+{
+    g_autofree char *memory = g_strdup_printf("/memory@%" PRIx64,
+                                              board->ram + 1 * GiB);
+    g_autofree void *fdt = dump_of(
+        "-m 1G -smp 2 -object memory-backend-ram,id=m0,size=512M "
+        "-object memory-backend-ram,id=m1,size=512M -numa node,memdev=m0 "
+        "-numa node,memdev=m1 " POOL);
+    int node = find_node(fdt, memory);
+
+    g_assert_cmpuint(get_cell(fdt, node, "numa-node-id"), ==, 0);
+    g_assert_cmpuint(count_nodes(fdt, "device_type", "memory"), ==, 3);
+}
+
 static void test_no_pool(void)
 {
     g_autofree void *fdt = dump_of("-m 1G -device virtio-rng-pci");
@@ -427,6 +442,12 @@ static const Refusal refusals[] = {
       { "addr", "highmem=on" } },
     { "aarch64", "no-highmem/full", "-machine highmem=off -m 3G " POOL,
       { "size", "highmem=on" } },
+    { "aarch64", "legacy-mmio",
+      POOL "-global virtio-mmio.restricted-dma-pool=pool0",
+      { "legacy", "-global virtio-mmio.force-legacy=false" } },
+    { "riscv64", "legacy-mmio",
+      POOL "-global virtio-mmio.restricted-dma-pool=pool0",
+      { "legacy", "-global virtio-mmio.force-legacy=false" } },
     { "riscv64", "in-ram",
       "-m 1G -object restricted-dma-pool,id=pool0,size=2M,addr=0x80000000",
       { "pool0", "addr" } },
@@ -535,6 +556,7 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/restricted-dma/virt/memory", test_memory);
     qtest_add_func("/restricted-dma/virt/dma-default", test_dma_default);
+    qtest_add_func("/restricted-dma/virt/numa", test_numa);
     qtest_add_func("/restricted-dma/virt/no-pool", test_no_pool);
     qtest_add_func("/restricted-dma/virt/devices", test_devices);
     qtest_add_func("/restricted-dma/virt/dtc", test_dtc);

@@ -134,6 +134,8 @@ typedef struct RdpAccess {
 
 /* What to start where the kind of machine does not matter */
 const char *rdp_machine(void);
+/* The same for what has virtio-mmio */
+const char *rdp_mmio_machine(void);
 
 /**
  * rdp_start: start QEMU with RAM, both pools and a disk
@@ -179,8 +181,10 @@ void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
 /* The same for any function; @devfn has the number of its bus above bit 8 */
 void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
                         const char *id);
-/* The same for a device on the virtio-mmio transport at @addr */
-void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, uint64_t addr,
+/* Where transport @n of virtio-mmio is on rdp_mmio_machine() */
+uint64_t rdp_transport(unsigned n);
+/* Nothing but to find the device there */
+void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, unsigned n,
                           const char *id);
 void rdp_device_cleanup(RdpDevice *dev);
 /* The same, and stop its guest */

@@ -307,7 +307,8 @@ uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
 {
     RestrictedDMAPool *pool;
 
-    if (!virtio_dma_is_restricted(vdev) || vdev->restricted_dma->unannounced) {
+    if (!virtio_dma_is_restricted(vdev) ||
+        vdev->restricted_dma->unannounced) {
         return 0;
     }
     pool = vdev->restricted_dma->pool;
