@@ -29,6 +29,11 @@ class DeviceTree(Arm64):
         self.check_guest(bus="mmio")
 
     @fail_on(Failure)
+    def test_bindings(self):
+        self.check_bindings()
+        self.check_bindings(bus="mmio")
+
+    @fail_on(Failure)
     def test_above_4_gib(self):
         pool = self.check_guest(memory="4G")
         self.assertGreaterEqual(pool["base"], 4 * GIB)

@@ -22,3 +22,8 @@ class DeviceTree(ArchTest):
     @fail_on(Failure)
     def test_mmio(self):
         self.check_guest(bus="mmio")
+
+    @fail_on(Failure)
+    def test_bindings(self):
+        self.check_bindings()
+        self.check_bindings(bus="mmio")
