@@ -64,6 +64,29 @@ void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
     qpci_device_enable(dev->pci);
 }
 
+#define BRIDGE_WINDOW   (128 * MiB)
+
+void rdp_bridge_init(RdpGuest *guest, unsigned slot, unsigned secondary)
+{
+    QPCIDevice *bridge = qpci_device_find(guest->bus, QPCI_DEVFN(slot, 0));
+    uint64_t io = guest->bus->pio_alloc_ptr;
+    uint64_t io_end = guest->bus->pio_limit - 1;
+    uint64_t memory = QEMU_ALIGN_DOWN(guest->bus->mmio_alloc_ptr, MiB);
+    uint64_t memory_end = memory + BRIDGE_WINDOW - 1;
+
+    g_assert_nonnull(bridge);
+    qpci_config_writeb(bridge, PCI_SECONDARY_BUS, secondary);
+    qpci_config_writeb(bridge, PCI_SUBORDINATE_BUS, secondary);
+    qpci_config_writeb(bridge, PCI_IO_BASE, io >> 8);
+    qpci_config_writeb(bridge, PCI_IO_LIMIT, io_end >> 8);
+    qpci_config_writew(bridge, PCI_MEMORY_BASE, memory >> 16);
+    qpci_config_writew(bridge, PCI_MEMORY_LIMIT, memory_end >> 16);
+    qpci_config_writew(bridge, PCI_PREF_MEMORY_BASE, memory >> 16);
+    qpci_config_writew(bridge, PCI_PREF_MEMORY_LIMIT, memory_end >> 16);
+    qpci_device_enable(bridge);
+    g_free(bridge);
+}
+
 uint64_t rdp_transport(unsigned n)
 {
     /* hw/i386/microvm.h, hw/arm/virt.c */

@@ -41,7 +41,7 @@ static const char gpu_device[] = "virtio-gpu-pci";
 
 static void start(Gpu *gpu, const char *device, const char *options)
 {
-    gpu->guest = rdp_start("q35", "-device %s,id=dev0,addr=%d,"
+    gpu->guest = rdp_start(rdp_machine(), "-device %s,id=dev0,addr=%d,"
                            "restricted-dma-pool=poola %s", device, SLOT,
                            options);
     rdp_device_init(&gpu->dev, gpu->guest, SLOT, "dev0");
@@ -283,36 +283,50 @@ static void test_buffers(void)
     rdp_device_stop(&gpu.dev);
 }
 
-/* Where an entry points; addresses in the pool are relative to its base */
+/* Where an entry points */
+enum { FROM_0, FROM_RAM, FROM_POOL };
+
 static const struct {
     const char *name;
+    unsigned from;          /* what the address is relative to */
     uint64_t addr;
-    bool in_pool;
     uint32_t len;
 } places[] = {
-    { "in RAM", RDP_VICTIM, false, HALF },
-    { "at address 0", 0, false, HALF },
-    { "in the pool next to it", RDP_POOL_SIZE, true, HALF },
-    { "right below the pool", -(uint64_t)HALF, true, HALF },
-    { "across the start of the pool", -(uint64_t)HALF / 2, true, HALF },
-    { "across the end of the pool", RDP_POOL_SIZE - HALF / 2, true, HALF },
-    { "one byte too long", RDP_POOL_SIZE - HALF + 1, true, HALF },
-    { "one byte outside", RDP_VICTIM, false, 1 },
-    { "where there is nothing", 1ULL << 45, false, HALF },
-    { "at the top of the address space", -(uint64_t)HALF, false, HALF },
-    { "across the top of the address space", -(uint64_t)HALF / 2, false, HALF },
-    { "in the pool and 4 GiB long", BACKING, true, UINT32_MAX },
+    { "in RAM", FROM_RAM, RDP_VICTIM, HALF },
+    { "at address 0", FROM_0, 0, HALF },
+    { "in the pool next to it", FROM_POOL, RDP_POOL_SIZE, HALF },
+    { "right below the pool", FROM_POOL, -(uint64_t)HALF, HALF },
+    { "across the start of the pool", FROM_POOL, -(uint64_t)HALF / 2, HALF },
+    { "across the end of the pool", FROM_POOL, RDP_POOL_SIZE - HALF / 2, HALF },
+    { "one byte too long", FROM_POOL, RDP_POOL_SIZE - HALF + 1, HALF },
+    { "one byte outside", FROM_RAM, RDP_VICTIM, 1 },
+    { "where there is nothing", FROM_0, 1ULL << 45, HALF },
+    { "at the top of the address space", FROM_0, -(uint64_t)HALF, HALF },
+    { "across the top of the address space", FROM_0, -(uint64_t)HALF / 2,
+      HALF },
+    { "in the pool and 4 GiB long", FROM_POOL, BACKING, UINT32_MAX },
 };
+
+static uint64_t origin(const RdpGuest *guest, unsigned from)
+{
+    switch (from) {
+    case FROM_RAM:
+        return RDP_IN_RAM(guest, 0);
+    case FROM_POOL:
+        return guest->base;
+    default:
+        return 0;
+    }
+}
 
 /* The first, the second and the last of three entries, in turn */
 static void try_entry(Gpu *gpu, unsigned place, unsigned bad)
 {
-    uint64_t base = gpu->guest->base;
     uint64_t response;
     Entry entries[3];
     RdpAccess access = {
         .what = "payload",
-        .addr = places[place].addr + (places[place].in_pool ? base : 0),
+        .addr = origin(gpu->guest, places[place].from) + places[place].addr,
         .len = places[place].len,
     };
 
@@ -351,12 +365,13 @@ static void test_backing(void)
 /* A request that waits behind a bad one does nothing any more */
 static void test_dropped(void)
 {
-    RdpAccess access = { "payload", RDP_VICTIM, HALF };
-    Entry entry = { .addr = cpu_to_le64(RDP_VICTIM),
-                    .length = cpu_to_le32(HALF) };
+    RdpAccess access = { "payload", 0, HALF };
+    Entry entry = { .length = cpu_to_le32(HALF) };
     Gpu gpu = { };
 
     start(&gpu, gpu_device, "");
+    access.addr = RDP_IN_RAM(gpu.guest, RDP_VICTIM);
+    entry.addr = cpu_to_le64(access.addr);
     rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
     create(&gpu, RESOURCE);
     attach(&gpu);
@@ -384,7 +399,9 @@ static void test_no_bytes(void)
     rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
     create(&gpu, RESOURCE);
     good_entries(&gpu, entries);
-    entries[1] = (Entry) { .addr = cpu_to_le64(RDP_VICTIM) };
+    entries[1] = (Entry) {
+        .addr = cpu_to_le64(RDP_IN_RAM(gpu.guest, RDP_VICTIM))
+    };
     add_attach(&gpu, RESOURCE, entries, ARRAY_SIZE(entries));
     g_assert_cmphex(run(&gpu), ==, VIRTIO_GPU_RESP_ERR_UNSPEC);
     g_assert_cmpuint(rdp_violations(gpu.guest->qts, "poola"), ==, 0);
@@ -454,12 +471,14 @@ static void test_migrate(const void *data)
     wait_migrated(from.guest->qts, "completed");
     ring = from.ring;
     if (hostile) {
-        tamper(path, from.guest->base + BACKING_1, RDP_VICTIM);
+        tamper(path, from.guest->base + BACKING_1,
+               RDP_IN_RAM(from.guest, RDP_VICTIM));
     }
     rdp_device_stop(&from.dev);
 
-    to.guest = rdp_start("q35", "-device virtio-gpu-pci,id=dev0,addr=%d,"
-                         "restricted-dma-pool=poola -incoming defer", SLOT);
+    to.guest = rdp_start(rdp_machine(), "-device virtio-gpu-pci,id=dev0,"
+                         "addr=%d,restricted-dma-pool=poola -incoming defer",
+                         SLOT);
     qtest_qmp_assert_success(to.guest->qts, "{'execute': 'migrate-incoming',"
                              " 'arguments': {'uri': %s,"
                              " 'exit-on-error': false}}", uri);

@@ -61,11 +61,16 @@ static void file_assert_untouched(const RdpFile *file)
 /* hw/arm/virt.c */
 #define VIRT_RAM            0x40000000
 
+static bool is_virt(const char *machine)
+{
+    return g_str_has_prefix(machine, "virt");
+}
+
 static void bus_init(RdpGuest *guest, const char *machine)
 {
     bool microvm = !strcmp(machine, "microvm");
 
-    if (!microvm && strcmp(machine, "virt")) {
+    if (!microvm && !is_virt(machine)) {
         guest->bus = qpci_new_pc(guest->qts, NULL);
         return;
     }
@@ -130,7 +135,7 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
         (int)(RDP_NEIGHBOUR_SIZE / MiB), guest->neighbour.path,
         (int)(RDP_NEIGHBOUR_SIZE / MiB), (int)(RDP_POOL_SIZE / MiB),
         guest->disk.path, more);
-    guest->ram_base = strcmp(machine, "virt") ? 0 : VIRT_RAM;
+    guest->ram_base = is_virt(machine) ? VIRT_RAM : 0;
     bus_init(guest, machine);
 
     /* QEMU has opened them; a test that fails shall leave nothing behind */

@@ -15,7 +15,6 @@
 #define SLOTS           7           /* of 8 functions */
 #define MANY            50          /* devices; the last slot is not full */
 #define ROUNDS          10
-#define VICTIM          (1 * MiB)   /* in RAM */
 
 /* Rings of their own for that many devices */
 #define MANY_RINGS      (1 * MiB)
@@ -38,6 +37,7 @@ static const Wiring wirings[] = {
     { "q35-acpi", "q35", "", true, 0x0cc0 },
     { "q35-native", "q35",
       "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", true, 0 },
+    { "virt-native", "virt", "", true, 0 },
 };
 
 typedef struct Test {
@@ -52,20 +52,6 @@ static QPCIDevice *find_port(RdpGuest *guest, unsigned slot)
 
     g_assert_nonnull(port);
     return port;
-}
-
-/* What firmware does for the devices behind a port */
-static void init_port(RdpGuest *guest, unsigned slot)
-{
-    QPCIDevice *port = find_port(guest, slot);
-
-    qpci_config_writeb(port, PCI_PRIMARY_BUS, 0);
-    qpci_config_writeb(port, PCI_SECONDARY_BUS, slot + 1);
-    qpci_config_writeb(port, PCI_SUBORDINATE_BUS, slot + 1);
-    qpci_config_writew(port, PCI_MEMORY_BASE, 0xe000);
-    qpci_config_writew(port, PCI_MEMORY_LIMIT, 0xeff0);
-    qpci_device_enable(port);
-    g_free(port);
 }
 
 static RdpGuest *start(const Wiring *wiring)
@@ -86,7 +72,7 @@ static RdpGuest *start(const Wiring *wiring)
     }
     guest = rdp_start(wiring->machine, "%s", options->str);
     for (i = 0; wiring->ports && i < SLOTS; i++) {
-        init_port(guest, i);
+        rdp_bridge_init(guest, FIRST_SLOT + i, i + 1);
     }
     return guest;
 }
@@ -299,7 +285,7 @@ static void test_again(const void *data)
 
     rdp_snapshot(guest);
     for (i = 0; i < ROUNDS; i++) {
-        RdpBuf outside = { VICTIM, 64, true };
+        RdpBuf outside = { RDP_IN_RAM(guest, RDP_VICTIM), 64, true };
         RdpDevice dev;
         RdpRing ring;
 
@@ -417,6 +403,9 @@ int main(int argc, char **argv)
     for (i = 0; i < ARRAY_SIZE(wirings); i++) {
         const Wiring *wiring = &wirings[i];
 
+        if (!qtest_has_machine(wiring->machine)) {
+            continue;
+        }
         tests[2 * i] = (Test) { wiring, "{'drive': 'slow'}" };
         tests[2 * i + 1] = (Test) {
             wiring, "{'drive': 'slow', 'iothread': 'io0'}"

@@ -11,7 +11,6 @@
 #include "restricted-dma.h"
 
 #define SLOT            4
-#define VICTIM          (1 * MiB)       /* in RAM */
 #define RINGS           0x15a000        /* in the pool, and unmistakable */
 #define BLK             "-device virtio-blk-pci,id=dev0,addr=4,"
 #define POOLED          "restricted-dma-pool=poola "
@@ -248,7 +247,6 @@ static void finish_request(RdpRing *ring, const RdpBuf bufs[3])
 
 typedef struct Journey {
     const char *name;
-    const char *machine;
     const char *blk;
     bool mmio;
     uint64_t features;
@@ -263,12 +261,11 @@ typedef struct Journey {
 #define PACKED      BIT_ULL(VIRTIO_F_RING_PACKED)
 
 static const Journey journeys[] = {
-    { "split", "q35", PCI_BLK, false, RDP_FEATURES },
-    { "packed", "q35", PCI_BLK, false, RDP_FEATURES | PACKED },
-    { "mmio/split", "microvm", MMIO_BLK, true, RDP_FEATURES },
-    { "mmio/packed", "microvm", MMIO_BLK, true,
-      RDP_FEATURES | PACKED },
-    { "mmio/silent", "microvm", MMIO_BLK SILENT, true,
+    { "split", PCI_BLK, false, RDP_FEATURES },
+    { "packed", PCI_BLK, false, RDP_FEATURES | PACKED },
+    { "mmio/split", MMIO_BLK, true, RDP_FEATURES },
+    { "mmio/packed", MMIO_BLK, true, RDP_FEATURES | PACKED },
+    { "mmio/silent", MMIO_BLK SILENT, true,
       RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA) },
 };
 
@@ -286,9 +283,10 @@ static void find_device(RdpDevice *dev, RdpGuest *guest,
 static void test_live(const void *data)
 {
     const Journey *journey = data;
+    const char *machine = journey->mmio ? rdp_mmio_machine() : rdp_machine();
     Files files = files_new();
-    RdpGuest *from = rdp_start(journey->machine, "%s", journey->blk);
-    RdpGuest *to = start_destination(journey->machine, journey->blk, &files);
+    RdpGuest *from = rdp_start(machine, "%s", journey->blk);
+    RdpGuest *to = start_destination(machine, journey->blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
@@ -307,12 +305,7 @@ static void test_live(const void *data)
 
     /* It is confined there, too */
     rdp_blk_request(to, bufs, false, 0, 0);
-    bufs[1].addr = VICTIM;
-    rdp_ring_baseline(&ring);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    rdp_ring_kick(&ring);
-    rdp_assert_refused(&ring, &(RdpAccess) { "buffer", VICTIM, bufs[1].len },
-                       true);
+    rdp_assert_refuses(&ring, bufs, 3, 1);
 
     rdp_device_cleanup(&source);
     rdp_device_cleanup(&dest);
@@ -330,8 +323,8 @@ static void test_master_off(const void *data)
     const char *blk = packed ? BLK "drive=disk0,packed=on," POOLED
                              : BLK "drive=disk0," POOLED;
     Files files = files_new();
-    RdpGuest *from = rdp_start("q35", "%s", blk);
-    RdpGuest *to = start_destination("q35", blk, &files);
+    RdpGuest *from = rdp_start(rdp_machine(), "%s", blk);
+    RdpGuest *to = start_destination(rdp_machine(), blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
@@ -362,15 +355,15 @@ static void test_broken(void)
 {
     const char *blk = BLK "drive=disk0," POOLED;
     Files files = files_new();
-    RdpGuest *from = rdp_start("q35", "%s", blk);
-    RdpGuest *to = start_destination("q35", blk, &files);
+    RdpGuest *from = rdp_start(rdp_machine(), "%s", blk);
+    RdpGuest *to = start_destination(rdp_machine(), blk, &files);
     RdpDevice source, dest;
     RdpBuf bufs[3];
     RdpRing ring;
 
     start_driver(&source, &ring, from, RDP_FEATURES);
     rdp_blk_request(from, bufs, false, 0, 0);
-    bufs[1].addr = VICTIM;
+    bufs[1].addr = RDP_IN_RAM(from, RDP_VICTIM);
     rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
     rdp_ring_kick(&ring);
     rdp_wait_needs_reset(&source);
@@ -417,7 +410,7 @@ static void test_broken(void)
 static RdpGuest *start_in_flight(RdpDevice *dev, RdpRing *ring, RdpBuf bufs[3],
                                  const Files *files)
 {
-    RdpGuest *guest = rdp_start("q35", "%s", FAILING);
+    RdpGuest *guest = rdp_start(rdp_machine(), "%s", FAILING);
 
     start_driver(dev, ring, guest, RDP_FEATURES);
     rdp_blk_request(guest, bufs, true, 0, 0x55);
@@ -438,7 +431,7 @@ static void test_in_flight(void)
     RdpRing ring;
 
     from = start_in_flight(&source, &ring, bufs, &files);
-    to = start_destination("q35", HEALTHY, &files);
+    to = start_destination(rdp_machine(), HEALTHY, &files);
     start_incoming(to->qts, "file", files.stream);
     wait_migration(to->qts, "completed");
     resume(to);
@@ -503,30 +496,32 @@ static void test_lie(const void *data)
     RdpDevice source;
     RdpBuf bufs[3];
     RdpRing ring;
+    uint64_t victim;
 
     from = start_in_flight(&source, &ring, bufs, &files);
+    victim = RDP_IN_RAM(from, RDP_VICTIM);
     switch (lie) {
     case LIE_BUFFER:
-        patch(&files, bufs[1].addr, VICTIM, false);
+        patch(&files, bufs[1].addr, victim, false);
         break;
     case LIE_BUFFER_WRAPS:
         patch(&files, bufs[1].addr, UINT64_MAX - 16, false);
         break;
     case LIE_DESC:
-        patch(&files, ring.desc, VICTIM, true);
+        patch(&files, ring.desc, victim, true);
         break;
     case LIE_AVAIL:
-        patch(&files, ring.avail, VICTIM, true);
+        patch(&files, ring.avail, victim, true);
         break;
     case LIE_USED:
-        patch(&files, ring.used, VICTIM, true);
+        patch(&files, ring.used, victim, true);
         break;
     case LIE_FEATURES:
         patch(&files, RDP_FEATURES,
               RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA), true);
         break;
     }
-    to = start_destination("q35", HEALTHY, &files);
+    to = start_destination(rdp_machine(), HEALTHY, &files);
     assert_refused(to->qts, &files, lie == LIE_FEATURES ? "did not accept" :
                    "is outside restricted-dma-pool 'poola'");
 
@@ -548,7 +543,8 @@ typedef struct Mismatch {
 #define POOL(id)    "-object restricted-dma-pool,size=4M,id=" id " "
 #define RNG         "-device virtio-rng-pci,disable-legacy=on,iommu_platform=on"
 
-#define MMIO        "-machine microvm -device virtio-rng-device " \
+/* On the machine that has it */
+#define MMIO        "-device virtio-rng-device " \
                     "-global virtio-mmio.force-legacy=false "
 #define ON_POOL(id) "-global virtio-mmio.restricted-dma-pool=" id " "
 
@@ -593,8 +589,11 @@ static const Mismatch mismatches[] = {
 static QTestState *start_plain(const char *options, const char *more,
                                const char *path)
 {
-    return qtest_initf("-nodefaults -machine q35 %s %s%s", options, more,
-                       path);
+    bool mmio = strstr(options, MMIO);
+
+    return qtest_initf("-nodefaults -machine %s %s %s%s",
+                       mmio ? rdp_mmio_machine() : rdp_machine(), options,
+                       more, path);
 }
 
 static void test_mismatch(const void *data)
@@ -618,7 +617,7 @@ static void test_mismatch(const void *data)
 static void test_source_continues(void)
 {
     Files files = files_new();
-    RdpGuest *from = rdp_start("q35", BLK "drive=disk0," POOLED);
+    RdpGuest *from = rdp_start(rdp_machine(), BLK "drive=disk0," POOLED);
     QTestState *to = start_plain("-m 16M " POOL("poola"),
                                  "-incoming defer 2>", files.errors);
     RdpDevice dev;
@@ -677,7 +676,7 @@ static void test_snapshot(void)
         return;
     }
     g_assert_true(mkimg(files.stream, "qcow2", 1));
-    guest = rdp_start("q35", BLK "drive=disk0," POOLED
+    guest = rdp_start(rdp_machine(), BLK "drive=disk0," POOLED
                       "-blockdev qcow2,node-name=snap,file.driver=file,"
                       "file.filename=%s", files.stream);
     start_driver(&dev, &ring, guest, RDP_FEATURES);
@@ -716,14 +715,16 @@ static bool postcopy_works(QTestState *qts)
 
 static void test_postcopy(void)
 {
-    const uint64_t base = 4 * GiB;
     const uint32_t step = 4096;
     const char *options = "-m 128M " POOL("a") RNG ",restricted-dma-pool=a";
     Files files = files_new();
     QTestState *from = start_plain(options, "", "");
     QTestState *to = start_plain(options, "-incoming defer 2>", files.errors);
+    QDict *pool = rdp_query(from, "a");
+    uint64_t base = rdp_get_uint(pool, "base");
     uint64_t at;
 
+    qobject_unref(pool);
     if (postcopy_works(to)) {
         for (at = 0; at < RDP_POOL_SIZE; at += step) {
             qtest_writel(from, base + at, at + 1);

@@ -284,8 +284,9 @@ static void run(Driver *drv, const Sequence *sequence)
 
 static void start(Driver *drv, const void *data)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,id=dev0,addr=%d,"
-                                "drive=disk0,restricted-dma-pool=poola,%s",
+    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,"
+                                "id=dev0,addr=%d,drive=disk0,"
+                                "restricted-dma-pool=poola,%s",
                                 SLOT, (const char *)data);
 
     rdp_device_init(&drv->dev, guest, SLOT, "dev0");

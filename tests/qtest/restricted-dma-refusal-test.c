@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include <sys/un.h>
-#include "libqtest.h"
+#include "restricted-dma.h"
 
 #define POOL    "-object restricted-dma-pool,id=pool0,size=2M "
 #define WITH    "restricted-dma-pool=pool0 "
@@ -16,8 +16,9 @@ typedef struct Refusal {
     const char *name;
     const char *args;
     const char *words[3];       /* what the line has to mention */
-    const char *needs_device;   /* skip where QEMU was built without it ... */
-    const char *needs_machine;  /* ... or without this */
+    const char *needs_device;   /* skip where QEMU was built without it */
+    const char *machine;        /* the only one it is about */
+    bool mmio;                  /* it is about what has virtio-mmio */
 } Refusal;
 
 /* A device that reaches its vhost back end through a character device */
@@ -31,9 +32,9 @@ typedef struct Refusal {
 #define MMIO_WITH   "-global virtio-mmio.restricted-dma-pool=pool0 "
 
 #define MMIO_DEVICE(device, options, word)                              \
-    { "mmio/" device, POOL "-machine microvm " MMIO_MODERN MMIO_WITH    \
-      options "-device " device,                                        \
-      { device, "restricted-dma-pool", word }, device }
+    { "mmio/" device, POOL MMIO_MODERN MMIO_WITH options                \
+      "-device " device,                                                \
+      { device, "restricted-dma-pool", word }, device, .mmio = true }
 
 static const Refusal refusals[] = {
     /* The object */
@@ -50,22 +51,22 @@ static const Refusal refusals[] = {
       { "addr", "2 MiB" } },
     { "addr/in-low-ram",
       "-object restricted-dma-pool,id=pool0,size=2M,addr=0x200000",
-      { "pool0", "addr" } },
+      { "pool0", "addr" }, .machine = "q35" },
     { "addr/in-high-ram",
       "-m 5G -object restricted-dma-pool,id=pool0,size=2M,addr=0x100000000",
-      { "pool0", "addr" } },
+      { "pool0", "addr" }, .machine = "q35" },
     { "addr/across-end-of-ram",
       "-m 5G -object restricted-dma-pool,id=pool0,size=4M,addr=0x1bfe00000",
-      { "pool0", "addr" } },
+      { "pool0", "addr" }, .machine = "q35" },
     { "addr/in-pci-hole",
       "-object restricted-dma-pool,id=pool0,size=2M,addr=0xe0000000",
-      { "pool0", "addr" } },
+      { "pool0", "addr" }, .machine = "q35" },
     { "addr/wraps",
       "-object restricted-dma-pool,id=pool0,size=4M,addr=0xffffffffffe00000",
       { "addr" } },
     { "addr/not-addressable",
       "-object restricted-dma-pool,id=pool0,size=2M,addr=0x4000000000000",
-      { "phys-bits" } },
+      { "phys-bits" }, .machine = "q35" },
     { "addr/overlap",
       "-object restricted-dma-pool,id=pool0,size=4M,addr=0x180000000 "
       "-object restricted-dma-pool,id=pool1,size=2M,addr=0x180200000",
@@ -102,34 +103,32 @@ static const Refusal refusals[] = {
 
     /* The machine */
     { "machine/none", "-machine none " POOL, { "none", "pool0" } },
-    { "machine/isapc", "-machine isapc " POOL, { "isapc", "pool0" },
-      .needs_machine = "isapc" },
-    { "machine/no-acpi", "-machine acpi=off " POOL, { "acpi", "pool0" } },
-    { "machine/microvm/no-acpi", "-machine microvm,acpi=off " POOL,
-      { "acpi", "pool0" } },
+    { "machine/isapc", POOL, { "isapc", "pool0" }, .machine = "isapc" },
+    { "machine/no-acpi", "-machine acpi=off " POOL, { "acpi", "pool0" },
+      .machine = "q35" },
+    { "machine/microvm/no-acpi", "-machine acpi=off " POOL,
+      { "acpi", "pool0" }, .machine = "microvm" },
     { "machine/microvm/in-ram",
-      "-machine microvm -m 4G "
-      "-object restricted-dma-pool,id=pool0,size=2M,addr=0x100000000",
-      { "pool0", "addr" } },
+      "-m 4G -object restricted-dma-pool,id=pool0,size=2M,addr=0x100000000",
+      { "pool0", "addr" }, .machine = "microvm" },
     { "machine/microvm/in-pci-window",
-      "-machine microvm,pcie=on "
+      "-machine pcie=on "
       "-object restricted-dma-pool,id=pool0,size=4M,addr=0xbfffe00000",
-      { "phys-bits", "addr" } },
+      { "phys-bits", "addr" }, .machine = "microvm" },
     { "machine/microvm/not-addressable",
-      "-machine microvm -object restricted-dma-pool,id=pool0,size=2T",
-      { "phys-bits", "size" } },
+      "-object restricted-dma-pool,id=pool0,size=2T",
+      { "phys-bits", "size" }, .machine = "microvm" },
 
     /* virtio-mmio, which boards make */
-    { "mmio/legacy", POOL "-machine microvm " MMIO_WITH,
-      { "legacy", "-global virtio-mmio.force-legacy=false" } },
-    { "mmio/no-such-pool", "-machine microvm " MMIO_MODERN MMIO_WITH,
-      { "-object restricted-dma-pool,id=pool0" } },
-    { "mmio/not-a-pool",
-      "-object iothread,id=pool0 -machine microvm " MMIO_MODERN MMIO_WITH,
-      { "pool0", "iothread" } },
+    { "mmio/legacy", POOL MMIO_WITH,
+      { "legacy", "-global virtio-mmio.force-legacy=false" }, .mmio = true },
+    { "mmio/no-such-pool", MMIO_MODERN MMIO_WITH,
+      { "-object restricted-dma-pool,id=pool0" }, .mmio = true },
+    { "mmio/not-a-pool", "-object iothread,id=pool0 " MMIO_MODERN MMIO_WITH,
+      { "pool0", "iothread" }, .mmio = true },
     { "mmio/negotiate-without-pool",
-      "-machine microvm -global virtio-mmio.restricted-dma-negotiate=off",
-      { "restricted-dma-negotiate", "restricted-dma-pool=" } },
+      "-global virtio-mmio.restricted-dma-negotiate=off",
+      { "restricted-dma-negotiate", "restricted-dma-pool=" }, .mmio = true },
     MMIO_DEVICE("virtio-balloon-device", "", "all memory"),
     MMIO_DEVICE("virtio-iommu-device", "", "virtio-iommu"),
     MMIO_DEVICE("vhost-user-fs-device",
@@ -161,10 +160,13 @@ static const Refusal refusals[] = {
       { "restricted-dma-pool" } },
     { "device/behind-intel-iommu",
       POOL "-device intel-iommu -device virtio-net-pci," WITH,
-      { "restricted-dma-pool", "IOMMU" }, "intel-iommu" },
+      { "restricted-dma-pool", "IOMMU" }, "intel-iommu", .machine = "q35" },
     { "device/behind-amd-iommu",
       POOL "-device amd-iommu -device virtio-net-pci," WITH,
-      { "restricted-dma-pool", "IOMMU" }, "amd-iommu" },
+      { "restricted-dma-pool", "IOMMU" }, "amd-iommu", .machine = "q35" },
+    { "device/behind-smmu",
+      POOL "-machine iommu=smmuv3 -device virtio-net-pci," WITH,
+      { "restricted-dma-pool", "IOMMU" }, .machine = "virt" },
     { "device/behind-virtio-iommu",
       POOL "-device virtio-iommu-pci -device virtio-net-pci," WITH,
       { "restricted-dma-pool", "IOMMU" }, "virtio-iommu-pci" },
@@ -213,11 +215,11 @@ static const Refusal refusals[] = {
 };
 
 /* Run QEMU; one that accepts its options is told to quit, with status 0 */
-static int run_qemu(const char *args, char **errors)
+static int run_qemu(const char *machine, const char *args, char **errors)
 {
     g_autofree char *command = g_strdup_printf(
         "echo quit | \"$QTEST_QEMU_BINARY\" -S -nodefaults -display none "
-        "-monitor stdio -machine q35 -accel qtest %s", args);
+        "-monitor stdio -accel qtest -machine %s %s", machine, args);
     const char *argv[] = { "/bin/sh", "-c", command, NULL };
     g_autoptr(GError) err = NULL;
     int status;
@@ -238,6 +240,11 @@ static void assert_mentions(const char *line, const char *word)
     g_assert_nonnull(strstr(in, find));
 }
 
+static const char *machine_of(const char *only, bool mmio)
+{
+    return only ?: mmio ? rdp_mmio_machine() : rdp_machine();
+}
+
 static void test_refusal(const void *data)
 {
     const Refusal *refusal = data;
@@ -249,11 +256,8 @@ static void test_refusal(const void *data)
         g_test_skip("this QEMU has no such device");
         return;
     }
-    if (refusal->needs_machine && !qtest_has_machine(refusal->needs_machine)) {
-        g_test_skip("this QEMU has no such machine");
-        return;
-    }
-    status = run_qemu(refusal->args, &errors);
+    status = run_qemu(machine_of(refusal->machine, refusal->mmio),
+                      refusal->args, &errors);
     g_test_message("%s", errors);
     g_assert_cmpint(status, ==, 1);
 
@@ -327,7 +331,7 @@ static void test_vhost_netdev(void)
     g_assert_cmpint(listen(listener, 1), ==, 0);
     server = g_thread_new("vhost", serve_vhost, GINT_TO_POINTER(listener));
 
-    g_assert_cmpint(run_qemu(args, &errors), ==, 1);
+    g_assert_cmpint(run_qemu(rdp_machine(), args, &errors), ==, 1);
     g_test_message("%s", errors);
     assert_mentions(errors, "netdev 'net0'");
     assert_mentions(errors, "vhost");
@@ -342,42 +346,57 @@ static void test_vhost_netdev(void)
 /* Options like those above that do work, to know that the others fail alone */
 static void test_accepted(void)
 {
-    static const char *const accepted[] = {
-        POOL,
-        POOL "-device virtio-net-pci," WITH,
-        "-device virtio-net-pci," WITH POOL,
-        POOL "-device virtio-net-pci,disable-modern=off,disable-legacy=on,"
-            WITH,
-        POOL "-machine pc -device virtio-net-pci," WITH,
-        POOL "-machine microvm,pcie=on -device virtio-net-pci," WITH,
-        POOL "-machine microvm -device virtio-net-device "
-            MMIO_MODERN MMIO_WITH,
-        POOL "-machine microvm -device virtio-net-device "
-            MMIO_MODERN MMIO_WITH
-            "-global virtio-mmio.restricted-dma-negotiate=off",
-        POOL "-device virtio-net-pci,restricted-dma-negotiate=off," WITH,
-        "-machine microvm,pcie=on "
-            "-object restricted-dma-pool,id=pool0,size=2M,addr=0xbfffe00000",
-        "-object restricted-dma-pool,id=pool0,size=2M,addr=0x180000000 "
-            "-object restricted-dma-pool,id=pool1,size=2M,addr=0x180200000",
-        "-object restricted-dma-pool,id=pool0,size=2M,dma-default=on "
-            "-object restricted-dma-pool,id=pool1,size=2M,dma-default=off",
-        "-object memory-backend-ram,id=mem0,size=2M "
-            "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0",
-        "-m 5G -object restricted-dma-pool,id=pool0,size=2M,addr=0x1c0000000",
-        POOL "-machine default_bus_bypass_iommu=on -device intel-iommu "
-            "-device virtio-net-pci," WITH,
-        "-object '{\"qom-type\": \"restricted-dma-pool\", \"id\": \"pool0\", "
-            "\"size\": 2097152}' -device '{\"driver\": \"virtio-net-pci\", "
-            "\"restricted-dma-pool\": \"pool0\"}'",
+    static const struct {
+        const char *args;
+        const char *machine;
+        bool mmio;
+    } accepted[] = {
+        { POOL },
+        { POOL "-device virtio-net-pci," WITH },
+        { "-device virtio-net-pci," WITH POOL },
+        { POOL "-device virtio-net-pci,disable-modern=off,disable-legacy=on,"
+          WITH },
+        { POOL "-device virtio-net-pci," WITH, .machine = "pc" },
+        { POOL "-machine pcie=on -device virtio-net-pci," WITH,
+          .machine = "microvm" },
+        { POOL "-device virtio-net-device " MMIO_MODERN MMIO_WITH,
+          .mmio = true },
+        { POOL "-device virtio-net-device " MMIO_MODERN MMIO_WITH
+          "-global virtio-mmio.restricted-dma-negotiate=off", .mmio = true },
+        { POOL "-device virtio-net-pci,restricted-dma-negotiate=off," WITH },
+        { "-machine pcie=on "
+          "-object restricted-dma-pool,id=pool0,size=2M,addr=0xbfffe00000",
+          .machine = "microvm" },
+        { "-object restricted-dma-pool,id=pool0,size=2M,addr=0x180000000 "
+          "-object restricted-dma-pool,id=pool1,size=2M,addr=0x180200000" },
+        { "-object restricted-dma-pool,id=pool0,size=2M,dma-default=on "
+          "-object restricted-dma-pool,id=pool1,size=2M,dma-default=off" },
+        { "-object memory-backend-ram,id=mem0,size=2M "
+          "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0" },
+        { "-m 5G "
+          "-object restricted-dma-pool,id=pool0,size=2M,addr=0x1c0000000" },
+        { POOL "-machine default_bus_bypass_iommu=on -device intel-iommu "
+          "-device virtio-net-pci," WITH, .machine = "q35" },
+        { POOL "-machine default_bus_bypass_iommu=on,iommu=smmuv3 "
+          "-device virtio-net-pci," WITH, .machine = "virt" },
+        { "-object '{\"qom-type\": \"restricted-dma-pool\", "
+          "\"id\": \"pool0\", \"size\": 2097152}' "
+          "-device '{\"driver\": \"virtio-net-pci\", "
+          "\"restricted-dma-pool\": \"pool0\"}'" },
     };
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(accepted); i++) {
+        const char *machine = machine_of(accepted[i].machine,
+                                         accepted[i].mmio);
         g_autofree char *errors = NULL;
-        int status = run_qemu(accepted[i], &errors);
+        int status;
 
-        g_test_message("%s", accepted[i]);
+        if (!qtest_has_machine(machine)) {
+            continue;
+        }
+        g_test_message("%s: %s", machine, accepted[i].args);
+        status = run_qemu(machine, accepted[i].args, &errors);
         g_assert_cmpstr(errors, ==, "");
         g_assert_cmpint(status, ==, 0);
     }
@@ -398,11 +417,11 @@ static void assert_error(QTestState *qts, QDict *response, const char *word)
 
 static void test_runtime_object(void)
 {
-    QTestState *qts = qtest_init("-machine q35 -nodefaults " POOL
-                                 "-device virtio-net-pci,id=dev0," WITH
-                                 "-object memory-backend-ram,id=mem0,size=2M "
-                                 "-object restricted-dma-pool,id=unused,"
-                                 "size=2M,memdev=mem0");
+    QTestState *qts = qtest_initf("-machine %s -nodefaults " POOL
+                                  "-device virtio-net-pci,id=dev0," WITH
+                                  "-object memory-backend-ram,id=mem0,size=2M "
+                                  "-object restricted-dma-pool,id=unused,"
+                                  "size=2M,memdev=mem0", rdp_machine());
 
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-add', 'arguments':"
                                 " {'qom-type': 'restricted-dma-pool',"
@@ -429,18 +448,23 @@ static void test_runtime_object(void)
 
 static void test_runtime_device(void)
 {
-    QTestState *qts = qtest_init("-machine pc -nodefaults " POOL);
+    QTestState *qts = qtest_initf("-machine %s -nodefaults " POOL
+                                  "-device pcie-root-port,id=p0",
+                                  rdp_machine());
 
     assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add', 'arguments':"
                                 " {'driver': 'virtio-rng-pci',"
+                                " 'bus': 'p0',"
                                 " 'restricted-dma-pool': 'nowhere'}}"),
                  "nowhere");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add', 'arguments':"
                                 " {'driver': 'virtio-balloon-pci',"
+                                " 'bus': 'p0',"
                                 " 'restricted-dma-pool': 'pool0'}}"),
                  "balloon");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add', 'arguments':"
                                 " {'driver': 'virtio-rng-pci',"
+                                " 'bus': 'p0',"
                                 " 'disable-modern': true,"
                                 " 'restricted-dma-pool': 'pool0'}}"),
                  "disable-modern");
@@ -454,10 +478,13 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+        const char *machine = refusals[i].machine;
         g_autofree char *path = g_strdup_printf("/restricted-dma/refusal/%s",
                                                 refusals[i].name);
 
-        qtest_add_data_func(path, &refusals[i], test_refusal);
+        if (!machine || qtest_has_machine(machine)) {
+            qtest_add_data_func(path, &refusals[i], test_refusal);
+        }
     }
     qtest_add_func("/restricted-dma/refusal/vhost-netdev", test_vhost_netdev);
     qtest_add_func("/restricted-dma/refusal/accepted", test_accepted);

@@ -14,17 +14,16 @@
 #define BRIDGE      3
 #define BEHIND      32          /* slot 0 of bus 1 */
 #define SECTOR      8
-#define MESSAGE     (2 * MiB)   /* an address in RAM, for MSI-X */
+#define MESSAGE     (2 * MiB)   /* in RAM, for MSI-X */
 #define MSIX_DATA   0x4d534958
 
-static RdpGuest *start(RdpDevice *dev, const char *machine, unsigned slot,
-                       const char *options)
+static RdpGuest *start(RdpDevice *dev, const char *options)
 {
-    RdpGuest *guest = rdp_start(machine, "%s-device virtio-blk-pci,id=dev0,"
-                                "drive=disk0,restricted-dma-pool=poola,"
-                                "addr=%d", options, slot);
+    RdpGuest *guest = rdp_start(rdp_machine(), "%s-device virtio-blk-pci,"
+                                "id=dev0,drive=disk0,addr=%d,"
+                                "restricted-dma-pool=poola", options, SLOT);
 
-    rdp_device_init(dev, guest, slot, "dev0");
+    rdp_device_init(dev, guest, SLOT, "dev0");
     return guest;
 }
 
@@ -84,7 +83,7 @@ static void test_master_never(const void *data)
     RdpRing ring;
     RdpBuf bufs[3];
 
-    guest = start(&dev, "q35", SLOT, data);
+    guest = start(&dev, data);
     set_master(&dev, false);
     g_assert_true(rdp_negotiate(&dev, FEATURES));
     rdp_ring_init(&ring, &dev, 0, false);
@@ -111,7 +110,7 @@ static void test_master_off(const void *data)
     RdpBuf bufs[3];
     unsigned i;
 
-    guest = start(&dev, "q35", SLOT, data);
+    guest = start(&dev, data);
     g_assert_true(rdp_negotiate(&dev, FEATURES));
     rdp_ring_init(&ring, &dev, 0, false);
     rdp_ring_enable(&ring);
@@ -140,15 +139,16 @@ static void test_master_off(const void *data)
 /* What is wrong with a ring shows when the device may look */
 static void test_master_late(void)
 {
-    RdpAccess bad = { .what = "available-ring", .addr = RDP_VICTIM };
+    RdpAccess bad = { .what = "available-ring" };
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
 
-    guest = start(&dev, "q35", SLOT, "");
+    guest = start(&dev, "");
     set_master(&dev, false);
     g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
     rdp_ring_init(&ring, &dev, 0, false);
+    bad.addr = RDP_IN_RAM(guest, RDP_VICTIM);
     ring.avail = bad.addr;
     bad.len = rdp_ring_avail_size(&ring, RDP_FEATURES);
     rdp_ring_baseline(&ring);
@@ -165,9 +165,9 @@ static void test_master_late(void)
 /* The disk takes its time to answer */
 static RdpGuest *start_slow(RdpDevice *dev, const char *properties)
 {
-    RdpGuest *guest = rdp_start("q35", "-object iothread,id=io0 -drive if=none,"
-                                "id=slow,driver=null-co,read-zeroes=on,"
-                                "size=1M,latency-ns=200000000 "
+    RdpGuest *guest = rdp_start(rdp_machine(), "-object iothread,id=io0 "
+                                "-drive if=none,id=slow,driver=null-co,"
+                                "read-zeroes=on,size=1M,latency-ns=200000000 "
                                 "-device virtio-blk-pci,id=dev0,drive=slow,"
                                 "restricted-dma-pool=poola,%saddr=%d",
                                 properties, SLOT);
@@ -231,7 +231,7 @@ static void use_message(RdpDevice *dev, unsigned vector)
     QPCIBar bar = dev->pci->msix_table_bar;
 
     qpci_io_writeq(dev->pci, bar, entry + PCI_MSIX_ENTRY_LOWER_ADDR,
-                   MESSAGE + 4 * vector);
+                   RDP_IN_RAM(dev->guest, MESSAGE + 4 * vector));
     qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA,
                    MSIX_DATA + vector);
     qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
@@ -282,11 +282,11 @@ static void test_message(const void *data)
     RdpRing ring;
     RdpBuf bufs[3];
 
-    guest = start(&dev, "q35", SLOT, data);
+    guest = start(&dev, data);
     start_messages(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
     rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    bufs[1].addr = RDP_VICTIM;
+    bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
     rdp_ring_submit(&ring, bufs, 3);
     assert_only_message(&dev, 0);
     stop_messages(&dev);
@@ -304,7 +304,7 @@ static void test_message_in_flight(void)
     start_messages(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
     add_read(&ring, bufs);
-    bufs[1].addr = RDP_VICTIM;
+    bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
     rdp_ring_submit(&ring, bufs, 3);
     assert_only_message(&dev, 0);
     g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
@@ -319,7 +319,7 @@ static void test_message_master_off(void)
     RdpRing ring;
     RdpBuf bufs[3];
 
-    guest = start(&dev, "q35", SLOT, "");
+    guest = start(&dev, "");
     start_messages(&dev, &ring, 0, 0);
     add_read(&ring, bufs);
     rdp_snapshot(guest);
@@ -337,62 +337,53 @@ static void test_message_master_off(void)
 
 typedef struct Place {
     const char *name;
-    const char *machine;
+    const char *machine;    /* NULL: rdp_machine(); others on their own */
     unsigned slot;          /* BEHIND what is at BRIDGE, or SLOT */
     const char *options;    /* before the device */
     const char *properties; /* of the device */
 } Place;
 
 #define PORT "-device pcie-root-port,id=rp,chassis=1,addr=3 "
+#define PCI_BRIDGE "-device pci-bridge,id=bridge,chassis_nr=1,addr=3,shpc=off "
 
 static const Place places[] = {
-    { "root-port", "q35", BEHIND, PORT, "bus=rp" },
-    { "root-port-aer", "q35", BEHIND, PORT, "bus=rp,aer=on" },
-    { "root-port-ats", "q35", BEHIND, PORT, "bus=rp,ats=on" },
-    { "root-port-no-flr", "q35", BEHIND, PORT, "bus=rp,x-pcie-flr-init=off" },
-    { "root-port-pio", "q35", BEHIND, PORT, "bus=rp,modern-pio-notify=on" },
-    { "bridge-pc", "pc", BEHIND,
-      "-device pci-bridge,id=bridge,chassis_nr=1,addr=3 ", "bus=bridge" },
-    { "bridge-q35", "q35", BEHIND,
-      "-device pci-bridge,id=bridge,chassis_nr=1,addr=3 ", "bus=bridge" },
-    { "modern-pio", "q35", SLOT, "", "modern-pio-notify=on" },
+    { "root-port", NULL, BEHIND, PORT, "bus=rp" },
+    { "root-port-aer", NULL, BEHIND, PORT, "bus=rp,aer=on" },
+    { "root-port-ats", NULL, BEHIND, PORT, "bus=rp,ats=on" },
+    { "root-port-no-flr", NULL, BEHIND, PORT, "bus=rp,x-pcie-flr-init=off" },
+    { "root-port-pio", NULL, BEHIND, PORT, "bus=rp,modern-pio-notify=on" },
+    { "bridge-pc", "pc", BEHIND, PCI_BRIDGE, "bus=bridge" },
+    { "bridge", NULL, BEHIND, PCI_BRIDGE, "bus=bridge" },
+    { "modern-pio", NULL, SLOT, "", "modern-pio-notify=on" },
     { "modern-pio-pc", "pc", SLOT, "", "modern-pio-notify=on" },
-    { "page-per-vq", "q35", SLOT, "", "page-per-vq=on" },
-    { "no-msix", "q35", SLOT, "", "vectors=0" },
-    { "iommu-platform", "q35", SLOT, "", "iommu_platform=on" },
-    { "no-disabled-flag", "q35", SLOT, "", "use-disabled-flag=off" },
+    { "page-per-vq", NULL, SLOT, "", "page-per-vq=on" },
+    { "no-msix", NULL, SLOT, "", "vectors=0" },
+    { "iommu-platform", NULL, SLOT, "", "iommu_platform=on" },
+    { "no-disabled-flag", NULL, SLOT, "", "use-disabled-flag=off" },
     { "bypassed-iommu", "q35,default_bus_bypass_iommu=on", SLOT,
       "-device intel-iommu ", "iommu_platform=off" },
+    { "bypassed-smmu", "virt,iommu=smmuv3,default_bus_bypass_iommu=on", SLOT,
+      "", "iommu_platform=off" },
 };
 
-/* Firmware has not run: give the bus behind the bridge all that there is */
-static void open_bridge(RdpGuest *guest)
+/* Whether the machine is one of the architecture under test */
+static bool is_ours(const Place *place)
 {
-    QPCIDevice *bridge = qpci_device_find(guest->bus, QPCI_DEVFN(BRIDGE, 0));
+    bool virt = !strcmp(rdp_machine(), "virt");
 
-    g_assert_nonnull(bridge);
-    qpci_config_writeb(bridge, PCI_SECONDARY_BUS, 1);
-    qpci_config_writeb(bridge, PCI_SUBORDINATE_BUS, 1);
-    qpci_config_writeb(bridge, PCI_IO_BASE, 0xc0);
-    qpci_config_writeb(bridge, PCI_IO_LIMIT, 0xf0);
-    qpci_config_writew(bridge, PCI_MEMORY_BASE, 0xe000);
-    qpci_config_writew(bridge, PCI_MEMORY_LIMIT, 0xe7f0);
-    qpci_config_writew(bridge, PCI_PREF_MEMORY_BASE, 0xe000);
-    qpci_config_writew(bridge, PCI_PREF_MEMORY_LIMIT, 0xe7f0);
-    qpci_config_writew(bridge, PCI_COMMAND, PCI_COMMAND_IO |
-                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    g_free(bridge);
+    return !place->machine || g_str_has_prefix(place->machine, "virt") == virt;
 }
 
 static RdpGuest *start_at(RdpDevice *dev, const Place *place)
 {
-    RdpGuest *guest = rdp_start(place->machine, "%s-device virtio-blk-pci,"
-                                "id=dev0,drive=disk0,addr=%d,"
-                                "restricted-dma-pool=poola,%s", place->options,
-                                place->slot % 32, place->properties);
+    RdpGuest *guest = rdp_start(place->machine ?: rdp_machine(),
+                                "%s-device virtio-blk-pci,id=dev0,drive=disk0,"
+                                "addr=%d,restricted-dma-pool=poola,%s",
+                                place->options, place->slot % 32,
+                                place->properties);
 
     if (place->slot == BEHIND) {
-        open_bridge(guest);
+        rdp_bridge_init(guest, BRIDGE, 1);
     }
     rdp_device_init(dev, guest, place->slot, "dev0");
     return guest;
@@ -437,7 +428,7 @@ static void test_place(const void *data)
 /* A reset of the function is a reset of the device, and turns it off */
 static void test_flr(void)
 {
-    const Place place = { NULL, "q35", BEHIND, PORT, "bus=rp" };
+    const Place place = { NULL, NULL, BEHIND, PORT, "bus=rp" };
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
@@ -520,6 +511,25 @@ static uint32_t window_readl(RdpDevice *dev, uint8_t cap, unsigned reg)
     return qpci_config_readl(dev->pci, cap + sizeof(struct virtio_pci_cap));
 }
 
+/* The window is not about memory: it does not matter what is at the BAR */
+static void assert_window_is_the_device(RdpDevice *dev, uint8_t cap)
+{
+    const unsigned bar = PCI_BASE_ADDRESS_4;
+    uint32_t place = qpci_config_readl(dev->pci, bar);
+    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
+
+    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+                    RDP_POOL_SIZE);
+    qpci_config_writel(dev->pci, bar, RDP_IN_RAM(dev->guest, RDP_VICTIM));
+    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+                    RDP_POOL_SIZE);
+    qpci_config_writew(dev->pci, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+                    RDP_POOL_SIZE);
+    qpci_config_writel(dev->pci, bar, place);
+    qpci_config_writew(dev->pci, PCI_COMMAND, command);
+}
+
 static void test_window(void)
 {
     g_autofree uint8_t *before = NULL;
@@ -529,14 +539,13 @@ static void test_window(void)
     RdpBuf bufs[3];
     uint8_t cap;
 
-    guest = start(&dev, "q35", SLOT, "");
+    guest = start(&dev, "");
     cap = find_window(&dev);
     g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR), ==,
                     (uint32_t)guest->base);
     g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR + 4), ==,
                     guest->base >> 32);
-    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_SIZE), ==,
-                    RDP_POOL_SIZE);
+    assert_window_is_the_device(&dev, cap);
 
     /* A driver that accepts nothing gets nothing this way either */
     rdp_reset(&dev);
@@ -594,7 +603,7 @@ static void test_system_reset(void)
     RdpBuf bufs[3];
     uint8_t cap;
 
-    guest = start(&dev, "q35", SLOT, "");
+    guest = start(&dev, "");
     cap = find_window(&dev);
     rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
     qtest_system_reset(guest->qts);
@@ -617,7 +626,7 @@ static void test_no_legacy(void)
 {
     RdpDevice dev;
 
-    start(&dev, "q35", SLOT, "");
+    start(&dev, "");
     qpci_config_writel(dev.pci, PCI_BASE_ADDRESS_0, UINT32_MAX);
     g_assert_cmphex(qpci_config_readl(dev.pci, PCI_BASE_ADDRESS_0), ==, 0);
     g_assert_cmphex(qpci_config_readw(dev.pci, PCI_DEVICE_ID), >=, 0x1040);
@@ -663,7 +672,9 @@ int main(int argc, char **argv)
     add_test("queue-reset", "iothread", "iothread=io0,",
              test_queue_reset_in_flight);
     for (i = 0; i < ARRAY_SIZE(places); i++) {
-        add_test("place", places[i].name, &places[i], test_place);
+        if (is_ours(&places[i])) {
+            add_test("place", places[i].name, &places[i], test_place);
+        }
     }
     qtest_add_func("/restricted-dma/transport/master-late", test_master_late);
     qtest_add_func("/restricted-dma/transport/message/master-off",

@@ -181,6 +181,8 @@ void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
 /* The same for any function; @devfn has the number of its bus above bit 8 */
 void rdp_device_init_at(RdpDevice *dev, RdpGuest *guest, int devfn,
                         const char *id);
+/* Give bus @secondary, behind the bridge in @slot, windows as firmware would */
+void rdp_bridge_init(RdpGuest *guest, unsigned slot, unsigned secondary);
 /* Where transport @n of virtio-mmio is on rdp_mmio_machine() */
 uint64_t rdp_transport(unsigned n);
 /* Nothing but to find the device there */
