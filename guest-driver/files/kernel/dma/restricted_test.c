@@ -405,6 +405,33 @@ static void data_is_copied_both_ways(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buf[1], 2);
 }
 
+/* What page_pool, AF_XDP and premapped virtqueues rely on. */
+static void kept_mapping_is_synced_in_parts(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u8 *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
+	addr = dma_map_single_attrs(f->dev, buf, SZ_4K, DMA_FROM_DEVICE,
+				    DMA_ATTR_SKIP_CPU_SYNC);
+	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(f->dev, addr));
+	KUNIT_EXPECT_TRUE(test, dma_need_sync(f->dev, addr));
+
+	memset(phys_to_virt(addr), 0xa5, SZ_4K);
+	dma_sync_single_range_for_cpu(f->dev, addr, SZ_1K, SZ_1K,
+				      DMA_FROM_DEVICE);
+	KUNIT_EXPECT_EQ(test, buf[SZ_1K - 1], 0);
+	KUNIT_EXPECT_EQ(test, buf[SZ_1K], 0xa5);
+	KUNIT_EXPECT_EQ(test, buf[SZ_2K - 1], 0xa5);
+	KUNIT_EXPECT_EQ(test, buf[SZ_2K], 0);
+	dma_unmap_single_attrs(f->dev, addr, SZ_4K, DMA_FROM_DEVICE,
+			       DMA_ATTR_SKIP_CPU_SYNC);
+	KUNIT_EXPECT_EQ(test, buf[0], 0);
+}
+
 /* Map the largest size until the pool is full; give back how often it went. */
 static int fill(struct fixture *f, void *buf, dma_addr_t *addrs, int max)
 {
@@ -571,6 +598,7 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(mask_has_to_reach_the_whole_pool),
 	KUNIT_CASE(detach_gives_memory_back),
 	KUNIT_CASE(data_is_copied_both_ways),
+	KUNIT_CASE(kept_mapping_is_synced_in_parts),
 	KUNIT_CASE(full_pool_is_an_error),
 	KUNIT_CASE(largest_mapping_is_honest),
 	KUNIT_CASE(neighbours_leave_each_other_alone),
