@@ -22,27 +22,32 @@
 #define MAX_POOLS       40
 #define ACPI_HEADER_LEN 36
 
-/* hw/arm/virt.c */
-#define VIRT_FW_CFG     0x09020000
-#define VIRT_RAM        0x40000000
-
 typedef struct Machine {
     const char *arch;
     const char *name;
     const char *options;
     uint64_t low_ram;       /* at most, below 4 GiB; 0: RAM is in one piece */
     const char *host;       /* PCI host bridge with a 64-bit hole above all */
+    uint64_t ram;           /* where RAM is that is in one piece */
+    uint64_t fw_cfg;        /* where its registers are if not in I/O space */
     bool dimms;             /* memory can be plugged */
 } Machine;
 
-/* Firmware of virt, which makes memory pluggable, need not do anything */
+/*
+ * Firmware of virt, which takes ACPI tables and on Arm makes memory pluggable,
+ * need not do anything.
+ */
+#define FLASH(size) " -drive if=pflash,driver=null-co,size=" size \
+                    ",read-zeroes=on,read-only=on"
+
 static const Machine machines[] = {
     { "x86_64", "q35", "q35", 2 * GiB, "q35", .dimms = true },
     { "x86_64", "pc", "pc", 3 * GiB, "i440fx", .dimms = true },
     { "x86_64", "microvm", "microvm,acpi=on,pcie=on", 3 * GiB },
-    { "aarch64", "virt",
-      "virt -cpu cortex-a57 -drive if=pflash,driver=null-co,size=64M,"
-      "read-zeroes=on,read-only=on", .dimms = true },
+    { "aarch64", "virt", "virt -cpu cortex-a57" FLASH("64M"),
+      .ram = 0x40000000, .fw_cfg = 0x09020000, .dimms = true },
+    { "riscv64", "virt", "virt" FLASH("32M"),
+      .ram = 0x80000000, .fw_cfg = 0x10100000 },
 };
 
 typedef struct Pool {
@@ -146,7 +151,7 @@ static void *read_fw_cfg(QOSState *qs, const Machine *machine,
         pc_fw_cfg_uninit(fw_cfg);
     } else {
         QFWCFG fw_cfg = {
-            .base = VIRT_FW_CFG,
+            .base = machine->fw_cfg,
             .qts = qs->qts,
             .select = virt_fw_cfg_select,
             .read = virt_fw_cfg_read,
@@ -162,7 +167,7 @@ static void *read_fw_cfg(QOSState *qs, const Machine *machine,
 static uint64_t pools_start(const Machine *machine, uint64_t ram)
 {
     if (!machine->low_ram) {
-        return VIRT_RAM + ram;
+        return machine->ram + ram;
     }
     return 4 * GiB + (ram > machine->low_ram ? ram - machine->low_ram : 0);
 }
