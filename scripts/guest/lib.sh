@@ -9,6 +9,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 use_arch "${RDP_ARCH:-x86_64}"
 out="$RDP_BUILD/guest"
 [[ $arch == x86_64 ]] || out+="/$arch"
+# What runs in the guest and is no script
+names=(pattern kexec xdp-pass)
+# shellcheck disable=SC2034 # for those who source this
+programs=("${names[@]/#/$out/}")
 mkdir -p "$out"
 
 need() {
