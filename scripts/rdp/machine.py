@@ -117,6 +117,14 @@ class Machine:
                                    f"size={size}",
                         "-machine", "memory-backend=ram")
 
+    def nodes(self, *sizes: str) -> "Machine":
+        """Makes NUMA nodes of the RAM, of sizes that are that of it all."""
+        for number, size in enumerate(sizes):
+            self.add("-object",
+                     f"memory-backend-ram,id=ram{number},size={size}",
+                     "-numa", f"node,memdev=ram{number}")
+        return self
+
     def image(self, ident: str, path: Path, writable: bool) -> "Machine":
         """Adds a disk image; one that is not writable is left as it is."""
         keep = "" if writable else ",snapshot=on"

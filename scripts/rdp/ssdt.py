@@ -3,7 +3,7 @@
 
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from .failure import expect
 
@@ -12,9 +12,10 @@ PROPERTIES = "daffd814-6eba-4d8c-8a91-bc9bbf4aa301"
 
 
 class Pool(NamedTuple):
-    """One device; ranges are pairs of start and size."""
+    """One device; ranges are pairs of start and size, node is of NUMA."""
     ranges: List[Tuple[int, int]]
     properties: Tuple[str, ...] = ()
+    node: Optional[int] = None
 
     def asl(self, number: int) -> str:
         # without a range there is no _CRS at all
@@ -24,6 +25,7 @@ class Pool(NamedTuple):
                            Cacheable, ReadWrite, 0, {start:#x},
                            {start + size - 1:#x}, 0, {size:#x})"""
             for start, size in self.ranges) if self.ranges else ""
+        pxm = "" if self.node is None else f"Name (_PXM, {self.node})"
         more = "".join(f', Package () {{ "{name}", 1 }}'
                        for name in self.properties)
         return f"""
@@ -33,6 +35,7 @@ class Pool(NamedTuple):
             Name (_STA, 0xf)
             Name (_CCA, 1)
             {crs}
+            {pxm}
             Name (_DSD, Package () {{
                 ToUUID ("{PROPERTIES}"),
                 Package () {{

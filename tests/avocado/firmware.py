@@ -4,6 +4,7 @@
 QEMU describes its pools well, so these tests bring tables of their own.
 """
 
+from base64 import b64encode
 from pathlib import Path
 
 from avocado import fail_on
@@ -110,3 +111,51 @@ class Firmware(GuestTest):
             self.assertRegex(log, "virtio-pci 0000:.*restricted DMA pool")
             self.assertEqual(guest.run("ls /sys/block"), [])
             guest.power_off()
+
+    @fail_on(Failure)
+    def test_nodes(self):
+        """The pages of a pool are on the node that the firmware says.
+
+        What the pools span of a node shows it, for their sizes differ.
+        """
+        sizes = (8 * MIB, 16 * MIB)
+        machine = self.machine([(ssdt.Pool([(GOOD[number], size)],
+                                           node=number), "")
+                                for number, size in enumerate(sizes)])
+        machine.nodes("512M", "512M")
+        with self.start(machine) as guest:
+            spanned = guest.run("awk '$4 == \"Device\" { device = 1 } "
+                                "device && $1 == \"spanned\" "
+                                "{ print $2 * 4096; device = 0 }' "
+                                "/proc/zoneinfo")
+            self.assertEqual(spanned, [str(size) for size in sizes])
+            guest.power_off()
+
+    @fail_on(Failure)
+    def test_table_that_comes_late(self):
+        """A device does no DMA until its pool is there, then it works.
+
+        The kernel leaves QEMU's table alone, and is given one of ours.
+        """
+        machine = scenes.our_machine(self.accel, "acpi_no_static_ssdt")
+        machine.disk(places.DISK, writable=False)
+        with self.start(machine) as guest:
+            self.assertRegex("\n".join(guest.run("dmesg")),
+                             "virtio-pci 0000:.*restricted DMA pool")
+            self.assertEqual(guest.run("ls /sys/block"), [])
+            pool = scenes.pool_of(guest)
+            table = ssdt.make(Path(self.workdir) / "late.aml",
+                              [ssdt.Pool([(pool["base"], pool["size"])])])
+            self.load(guest, table.read_bytes())
+            guest.run("rebind virtio-pci")
+            scenes.verify_files(guest)
+            self.assertEqual(scenes.pool_of(guest)["violations"], 0)
+            guest.power_off()
+
+    def load(self, guest, table):
+        """The running kernel takes another table."""
+        tables = "/sys/kernel/config/acpi/table"
+        guest.run("mount -t configfs none /sys/kernel/config")
+        guest.run(f"mkdir {tables}/late")
+        guest.run(f"echo {b64encode(table).decode()} | base64 -d "
+                  f">{tables}/late/aml")

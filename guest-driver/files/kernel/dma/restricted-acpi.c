@@ -127,7 +127,8 @@ static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
 
 	desc.start = res ? res->start : 0;
 	desc.size = res ? resource_size(res) : 0;
-	desc.nid = dev_to_node(dev);
+	/* That of the device itself is set after its probe only */
+	desc.nid = acpi_get_node(ACPI_HANDLE(dev));
 	desc.fwnode = dev_fwnode(dev);
 	desc.name = name;
 	/* The name that a node in the device tree would have */
