@@ -14,6 +14,23 @@ GIB = 1024 * scenes.MIB
 class Arm64(ArchTest):
     arch = AARCH64
 
+    def check_default_pool(self, **options):
+        """A device that is not virtio uses the pool because it is the default.
+
+        options: those of Machine.
+        """
+        machine = scenes.our_machine(self.accel, arch=self.arch,
+                                     pool="64M,dma-default=on", **options)
+        machine.image("nvme", places.DISK, writable=False)
+        machine.other_device("nvme", "drive=nvme,serial=1")
+        with self.start(machine) as guest:
+            addresses.watch(guest)
+            guest.run("rebind nvme")
+            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
+            pool = scenes.pool_of(guest)
+            guest.power_off()
+        addresses.check_inside(guest.log, pool, "pci_nvme")
+
 
 class DeviceTree(Arm64):
     """
@@ -39,20 +56,12 @@ class DeviceTree(Arm64):
         self.assertGreaterEqual(pool["base"], 4 * GIB)
 
     @fail_on(Failure)
+    def test_large_pool(self):
+        self.check_guest(memory="2G", pool="16G")
+
+    @fail_on(Failure)
     def test_default_pool(self):
-        """A device that is not virtio uses the pool because it is the default.
-        """
-        machine = scenes.our_machine(self.accel, arch=self.arch,
-                                     pool="64M,dma-default=on")
-        machine.image("nvme", places.DISK, writable=False)
-        machine.other_device("nvme", "drive=nvme,serial=1")
-        with self.start(machine) as guest:
-            addresses.watch(guest)
-            guest.run("rebind nvme")
-            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
-            pool = scenes.pool_of(guest)
-            guest.power_off()
-        addresses.check_inside(guest.log, pool, "pci_nvme")
+        self.check_default_pool()
 
 
 class Uefi(Arm64):
@@ -68,6 +77,10 @@ class Uefi(Arm64):
     def test_mmio(self):
         self.check_guest(uefi=True, bus="mmio")
 
+    @fail_on(Failure)
+    def test_default_pool(self):
+        self.check_default_pool(uefi=True)
+
 
 class LargePages(Arm64):
     """A kernel with pages of 64 KiB.
@@ -80,6 +93,10 @@ class LargePages(Arm64):
     @fail_on(Failure)
     def test_device_tree(self):
         self.check_guest(kernel=self.kernel)
+
+    @fail_on(Failure)
+    def test_mmio(self):
+        self.check_guest(kernel=self.kernel, bus="mmio")
 
     @fail_on(Failure)
     def test_neighbours(self):
