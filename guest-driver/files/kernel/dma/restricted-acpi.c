@@ -23,6 +23,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mod_devicetable.h>
+#include <linux/numa.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
@@ -128,7 +129,7 @@ static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
 	desc.start = res ? res->start : 0;
 	desc.size = res ? resource_size(res) : 0;
 	/* That of the device itself is set after its probe only */
-	desc.nid = acpi_get_node(ACPI_HANDLE(dev));
+	desc.nid = numa_map_to_online_node(acpi_get_node(ACPI_HANDLE(dev)));
 	desc.fwnode = dev_fwnode(dev);
 	desc.name = name;
 	/* The name that a node in the device tree would have */
