@@ -153,9 +153,11 @@ class Firmware(GuestTest):
             guest.power_off()
 
     def load(self, guest, table):
-        """The running kernel takes another table."""
+        """The running kernel takes a table with a pool, when it has time."""
         tables = "/sys/kernel/config/acpi/table"
         guest.run("mount -t configfs none /sys/kernel/config")
         guest.run(f"mkdir {tables}/late")
         guest.run(f"echo {b64encode(table).decode()} | base64 -d "
                   f">{tables}/late/aml")
+        guest.run("until ls /sys/kernel/debug/swiotlb | grep -q @; do "
+                  "usleep 100000; done")
