@@ -35,12 +35,12 @@ logged() {
 	die "failed; all of its output is in ${log#"$PWD/"}"
 }
 
-# use_arch NAME: sets arch to it, and what scripts/arch.conf says of it to
+# use_arch NAME: sets arch to it, and what scripts/build/arch.conf says of it to
 # kernel_arch, cross, kernel_image and debian_arch
 use_arch() {
 	local line
-	line=$(grep "^$1 " "$RDP_TOP/scripts/arch.conf") ||
-		die "no architecture is called '$1'; scripts/arch.conf lists them"
+	line=$(grep "^$1 " "$RDP_TOP/scripts/build/arch.conf") ||
+		die "no architecture is called '$1'; scripts/build/arch.conf lists them"
 	# shellcheck disable=SC2034 # they are for the caller
 	read -r arch kernel_arch cross kernel_image debian_arch <<<"$line"
 	cross=${cross#-}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from restricted import GuestTest
 
-from rdp import disk, dtschema, scenes
+from testbed import disk, dtschema, scenes
 
 SIZE = 8 * scenes.MIB
 

@@ -4,9 +4,9 @@
 from architecture import SIZE, ArchTest
 from avocado import fail_on
 
-from rdp import addresses, places, scenes
-from rdp.arch import AARCH64
-from rdp.failure import Failure
+from testbed import addresses, places, scenes
+from testbed.arch import AARCH64
+from testbed.failure import Failure
 
 GIB = 1024 * scenes.MIB
 

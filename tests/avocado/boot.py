@@ -6,8 +6,8 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import disk, scenes
-from rdp.failure import Failure
+from testbed import disk, scenes
+from testbed.failure import Failure
 
 
 class Boot(GuestTest):

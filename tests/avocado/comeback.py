@@ -6,9 +6,9 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import disk, places, scenes
-from rdp.failure import Failure
-from rdp.webserver import WebServer
+from testbed import disk, places, scenes
+from testbed.failure import Failure
+from testbed.webserver import WebServer
 
 BYTES = 16 * scenes.MIB
 

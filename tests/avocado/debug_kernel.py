@@ -8,8 +8,8 @@ with Guest.power_off(), which fails where the kernel reported anything.
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import places, scenes
-from rdp.failure import Failure
+from testbed import places, scenes
+from testbed.failure import Failure
 
 BYTES = 8 * scenes.MIB
 ROUNDS = 2

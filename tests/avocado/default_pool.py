@@ -6,8 +6,8 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import addresses, disk, places, scenes, xfs
-from rdp.failure import Failure
+from testbed import addresses, disk, places, scenes, xfs
+from testbed.failure import Failure
 
 MIB = scenes.MIB
 WRITE = 16 * MIB

@@ -6,10 +6,10 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import disk, places, scenes
-from rdp.failure import Failure
-from rdp.guest import Guest
-from rdp.machine import Machine
+from testbed import disk, places, scenes
+from testbed.failure import Failure
+from testbed.guest import Guest
+from testbed.machine import Machine
 
 MIB = scenes.MIB
 SIZE = 8 * MIB

@@ -10,8 +10,8 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import places, scenes, ssdt
-from rdp.failure import Failure
+from testbed import places, scenes, ssdt
+from testbed.failure import Failure
 
 MIB = scenes.MIB
 # Taken from the RAM of the guest as memory that the firmware has reserved; the

@@ -6,8 +6,8 @@ import hashlib
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import memory, places, scenes
-from rdp.failure import Failure
+from testbed import memory, places, scenes
+from testbed.failure import Failure
 
 MIB = scenes.MIB
 FIRST, SECOND = 64 * MIB, 32 * MIB

@@ -6,8 +6,8 @@ import hashlib
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import places, scenes
-from rdp.failure import Failure
+from testbed import places, scenes
+from testbed.failure import Failure
 
 MIB = scenes.MIB
 READERS = 16

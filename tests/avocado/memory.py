@@ -4,10 +4,10 @@
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import memory, places, scenes
-from rdp.failure import Failure
-from rdp.guest import Guest
-from rdp.machine import Machine
+from testbed import memory, places, scenes
+from testbed.failure import Failure
+from testbed.guest import Guest
+from testbed.machine import Machine
 
 MIB = scenes.MIB
 POOL = 4096 * MIB

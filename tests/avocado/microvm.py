@@ -4,9 +4,9 @@
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import scenes
-from rdp.failure import Failure
-from rdp.guest import Guest
+from testbed import scenes
+from testbed.failure import Failure
+from testbed.guest import Guest
 
 # Linux uses no legacy timer where ACPI says "hardware-reduced", so that there
 # is nothing to measure an emulated TSC with. Nothing here depends on its value.

@@ -7,9 +7,9 @@ from pathlib import Path
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import disk, scenes
-from rdp.failure import Failure
-from rdp.guest import Destination
+from testbed import disk, scenes
+from testbed.failure import Failure
+from testbed.guest import Destination
 
 BYTES = 16 * scenes.MIB
 MOVE_SECONDS = 600

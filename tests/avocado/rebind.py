@@ -4,8 +4,8 @@
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import scenes
-from rdp.failure import Failure
+from testbed import scenes
+from testbed.failure import Failure
 
 BYTES = 16 * scenes.MIB
 ROUNDS = 3

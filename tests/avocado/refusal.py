@@ -4,8 +4,8 @@
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import hostile, places, stock
-from rdp.failure import Failure
+from testbed import hostile, places, stock
+from testbed.failure import Failure
 
 
 class Refusal(GuestTest):

@@ -8,9 +8,9 @@ from avocado import Test
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from rdp import accel, places, scenes  # noqa: E402
-from rdp.arch import X86_64  # noqa: E402
-from rdp.guest import Guest  # noqa: E402
+from testbed import accel, places, scenes  # noqa: E402
+from testbed.arch import X86_64  # noqa: E402
+from testbed.guest import Guest  # noqa: E402
 
 
 class GuestTest(Test):

@@ -4,8 +4,8 @@
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import scenes
-from rdp.failure import Failure
+from testbed import scenes
+from testbed.failure import Failure
 
 INDIRECT_DESC, EVENT_IDX, PACKED = 28, 29, 34
 BYTES = 16 * scenes.MIB

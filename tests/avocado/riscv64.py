@@ -4,8 +4,8 @@
 from architecture import ArchTest
 from avocado import fail_on
 
-from rdp.arch import RISCV64
-from rdp.failure import Failure
+from testbed.arch import RISCV64
+from testbed.failure import Failure
 
 
 class DeviceTree(ArchTest):

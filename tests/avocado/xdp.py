@@ -6,9 +6,9 @@ import hashlib
 from avocado import fail_on
 from restricted import GuestTest
 
-from rdp import disk, memory, scenes
-from rdp.failure import Failure
-from rdp.webserver import WebServer
+from testbed import disk, memory, scenes
+from testbed.failure import Failure
+from testbed.webserver import WebServer
 
 BYTES = 16 * scenes.MIB
 PACKET = 1500

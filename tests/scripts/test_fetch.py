@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/fetch against an upstream server and an apt that are played."""
+"""scripts/source/fetch against an upstream server and an apt that are played."""
 import hashlib
 import os
 import shutil
@@ -43,13 +43,14 @@ class Fetch(unittest.TestCase):
     def setUp(self):
         self.top = tempfile.mkdtemp(prefix="test-fetch-")
         self.addCleanup(shutil.rmtree, self.top)
-        os.makedirs(self.path("scripts"))
+        os.makedirs(self.path("scripts/source"))
         os.makedirs(self.path("served"))
-        for name in ("fetch", "lib.sh"):
-            shutil.copy(os.path.join(SCRIPTS, name), self.path("scripts"))
-        self.put("scripts/sources.conf",
+        for name in ("source/fetch", "lib.sh"):
+            shutil.copy(os.path.join(SCRIPTS, name),
+                        self.path("scripts/" + name))
+        self.put("scripts/source/sources.conf",
                  "linux 6.12.10 %s https://up/linux-6.12.10.tar.xz\n" % SUM)
-        for name, text in (("curl", CURL), ("scripts/apt-other", APT)):
+        for name, text in (("curl", CURL), ("scripts/source/apt-other", APT)):
             self.put(name, text)
             os.chmod(self.path(name), 0o755)
         self.put("offers", OFFERS)
@@ -72,7 +73,7 @@ class Fetch(unittest.TestCase):
 
     def fetch(self, *args):
         """(label, content) of what fetch gives, or None where it fails."""
-        run = subprocess.run([self.path("scripts/fetch"), *args, "linux"],
+        run = subprocess.run([self.path("scripts/source/fetch"), *args, "linux"],
                              env=self.env, stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, check=False,
                              universal_newlines=True)
@@ -141,13 +142,13 @@ class Fetch(unittest.TestCase):
         self.serve("linux-6.12.10.tar.xz")
         self.fetch()
         self.fetch("--keep", "linux 6.12.10 upstream")
-        self.put("scripts/sources.conf",
+        self.put("scripts/source/sources.conf",
                  "linux 6.12.20 %s https://up/linux-6.12.20.tar.xz\n" % SUM)
         self.serve("linux-6.12.20.tar.xz")
         self.assertEqual(self.fetch(), ("linux 6.12.20 upstream", GOOD))
 
     def test_no_published_checksum(self):
-        self.put("scripts/sources.conf",
+        self.put("scripts/source/sources.conf",
                  "linux 6.12.10 - https://up/linux-6.12.10.tar.xz\n")
         self.serve("linux-6.12.10.tar.xz", "linux_6.12.10.orig.tar.xz")
         self.assertEqual(self.fetch(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/series on a small upstream of its own."""
+"""scripts/series/series on a small upstream of its own."""
 import os
 import shutil
 import subprocess
@@ -47,7 +47,7 @@ class Series(unittest.TestCase):
     def series(self, *args, refused=None):
         """Runs the tool; refused: a text in the line that it fails with."""
         run = subprocess.run(
-            [sys.executable, os.path.join(SCRIPTS, "series"), *args],
+            [sys.executable, os.path.join(SCRIPTS, "series", "series"), *args],
             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, universal_newlines=True, check=False)
         if refused is None:
@@ -294,7 +294,7 @@ class Series(unittest.TestCase):
     def check_fails(self):
         self.series("refresh", "qemu")
         run = subprocess.run(
-            [sys.executable, os.path.join(SCRIPTS, "series"), "check", "qemu"],
+            [sys.executable, os.path.join(SCRIPTS, "series", "series"), "check", "qemu"],
             env=self.env, stdout=subprocess.PIPE, universal_newlines=True,
             check=False)
         self.assertEqual(run.returncode, 1)

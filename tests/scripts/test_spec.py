@@ -13,8 +13,9 @@ import unittest.mock
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SPEC = os.path.join(TOP, "spec")
-sys.path.insert(0, os.path.join(TOP, "scripts"))
-from rdp import dtschema  # noqa: E402
+sys.path[:0] = [os.path.join(TOP, "scripts"),
+                os.path.join(TOP, "scripts", "spec")]
+from testbed import dtschema  # noqa: E402
 from virtiospec import build, clauses, document, numbers  # noqa: E402
 from virtiospec.checkout import Checkout  # noqa: E402
 from virtiospec.edits import Proposal, fragment  # noqa: E402
@@ -35,7 +36,7 @@ def run(*command, **options):
 
 
 def spec(*arguments):
-    return run(os.path.join(TOP, "scripts", "spec"), *arguments)
+    return run(os.path.join(TOP, "scripts", "spec", "spec"), *arguments)
 
 
 class Trace(unittest.TestCase):

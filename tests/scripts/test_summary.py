@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/summary and scripts/testlog-tap on runs of meson as they happen."""
+"""The programs summary and testlog-tap on runs of meson as they happen."""
 import os
 import subprocess
 import tempfile
@@ -30,7 +30,7 @@ class Summary(unittest.TestCase):
 
     def assert_summary(self, line, status, *tests):
         told = subprocess.run(
-            [os.path.join(SCRIPTS, "summary"), self.run_meson(*tests)],
+            [os.path.join(SCRIPTS, "check", "summary"), self.run_meson(*tests)],
             stdout=subprocess.PIPE, universal_newlines=True, check=False)
         self.assertEqual((told.stdout, told.returncode), (line + "\n", status))
 
@@ -66,7 +66,7 @@ class Summary(unittest.TestCase):
             TAP % ("a", 'echo "1..3\\nok 1 x\\nnot ok 2 y\\nok 3 z # SKIP why"'),
             PLAIN % ("b", 0))
         told = subprocess.run(
-            [os.path.join(SCRIPTS, "testlog-tap"), log],
+            [os.path.join(SCRIPTS, "check", "testlog-tap"), log],
             stdout=subprocess.PIPE, universal_newlines=True, check=True)
         self.assertEqual([line[:6] for line in told.stdout.splitlines()],
                          ["ok 1 a", "not ok", "ok 3 a", "ok 4 b", "1..4"])

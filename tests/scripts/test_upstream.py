@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How scripts/compare-upstream judges."""
+"""How scripts/check/compare-upstream judges."""
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -24,9 +24,9 @@ esac
 
 
 def load():
-    sys.path.insert(0, SCRIPTS)
+    sys.path.insert(0, os.path.join(SCRIPTS, "check"))
     loader = importlib.machinery.SourceFileLoader(
-        "compare_upstream", os.path.join(SCRIPTS, "compare-upstream"))
+        "compare_upstream", os.path.join(SCRIPTS, "check", "compare-upstream"))
     module = importlib.util.module_from_spec(
         importlib.util.spec_from_loader("compare_upstream", loader))
     loader.exec_module(module)

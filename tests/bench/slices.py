@@ -14,14 +14,13 @@ import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Type
 
-from . import memory, places, virtio_pci as vp
-from .failure import expect
-from .machine import Machine
-from .process import Process
-from .qtest import Qtest
-from .ringload import BUFFERS, Chain, Memory, PackedRing, Piece, Ring, \
-    SplitRing
-from .scenes import MIB, pool_of
+from ringload import BUFFERS, Chain, Memory, PackedRing, Piece, Ring, SplitRing
+from testbed import memory, places, virtio_pci as vp
+from testbed.failure import expect
+from testbed.machine import Machine
+from testbed.process import Process
+from testbed.qtest import Qtest
+from testbed.scenes import MIB, pool_of
 
 NETWORK, BLOCK = 1, 2
 WINDOWS = {NETWORK: 0xe0000000, BLOCK: 0xe4000000}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is different between the architectures of guests.
 
-What the builds need to know of them is in scripts/arch.conf.
+What the builds need to know of them is in scripts/build/arch.conf.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 from . import places
 
-CONF = places.TOP / "scripts" / "arch.conf"
+CONF = places.TOP / "scripts" / "build" / "arch.conf"
 
 
 class Arch(NamedTuple):
@@ -36,7 +36,7 @@ class Arch(NamedTuple):
         return self.kernel_in("linux")
 
     def kernel_in(self, tree: str, variant: str = "") -> Path:
-        """The kernel that scripts/build-linux makes with that --config."""
+        """The kernel that scripts/build/build-linux makes with that --config."""
         words = [tree, "" if self is X86_64 else self.name, variant, "build"]
         return places.BUILD / "-".join(filter(None, words)) / self.image
 

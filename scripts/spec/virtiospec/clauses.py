@@ -12,7 +12,8 @@ import sys
 
 from .edits import Proposal
 
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                             "..", "..", "check"))
 from mesonlog import PASSED, SKIPPED, cases  # noqa: E402
 
 KEYWORD = re.compile(r"\b(?:MUST|SHALL|REQUIRED|SHOULD|RECOMMENDED|MAY|"

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple
 
-from . import virtio_pci as vp
-from .failure import Failure
+from testbed import virtio_pci as vp
+from testbed.failure import Failure
 
 NEXT, DEVICE_WRITES, INDIRECT = 1, 2, 4
 DESCRIPTOR = struct.Struct("<QIHH")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counts the instructions of DMA mappings, once at boot, for a device that no
- * pool has to do with. scripts/map-cost compiles this into kernels.
+ * pool has to do with. tests/bench/map-cost compiles this into kernels.
  *
  * Under QEMU's -icount shift=0 the time stamp counter counts instructions, so
  * one round is enough and every run gives the same.
