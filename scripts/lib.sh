@@ -12,27 +12,79 @@ die() {
 	exit 1
 }
 
+# minutes SECONDS: as a person says it
+minutes() {
+	printf '%d:%02d min' "$(($1 / 60))" "$(($1 % 60))"
+}
+
 # logged NAME COMMAND...: keeps all output in build/logs/NAME.log and shows now
-# and then how far it is; on failure shows the end of the log and names it
+# and then how far it is; on failure shows the end of the log and names it. In
+# the folder RDP_PROGRESS, if there is one, ./run sees what goes on; how long it
+# took is appended to RDP_PROGRESS.costs.
 logged() {
-	local log="$RDP_BUILD/logs/$1.log" line shown=$SECONDS
+	local name=$1 log="$RDP_BUILD/logs/$1.log" line failed=0
+	local start=$SECONDS shown=$SECONDS progress="${RDP_PROGRESS:-}"
 	shift
 	mkdir -p "${log%/*}"
-	if "$@" 2>&1 </dev/null | while IFS= read -r line; do
+	"$@" 2>&1 </dev/null | while IFS= read -r line; do
 		printf '%s\n' "$line"
 		if [[ -t 2 ]]; then
-			printf '\r\033[K%s' "${line:0:78}" >&2
+			printf '\r\033[K%s  %s' "$(minutes $((SECONDS - start)))" \
+				"${line:0:66}" >&2
 		elif ((SECONDS - shown >= 20)); then
 			shown=$SECONDS
-			printf '  %s\n' "${line:0:76}" >&2
+			line="$(minutes $((SECONDS - start)))  ${line:0:64}"
+			printf '  %s\n' "$line" >&2
+			[[ ! $progress ]] ||
+				echo "$line" >"$progress/$name"
 		fi
-	done >"$log"; then
-		[[ ! -t 2 ]] || printf '\r\033[K' >&2
-		return
-	fi
+	done >"$log" || failed=1
 	[[ ! -t 2 ]] || printf '\r\033[K' >&2
+	if [[ $progress ]]; then
+		rm -f "$progress/$name"
+		echo "$((SECONDS - start)) $name" >>"$progress.costs"
+	fi
+	((failed)) || return 0
 	tail -n 15 "$log" >&2
 	die "failed; all of its output is in ${log#"$PWD/"}"
+}
+
+# hold NAME: waits until no other process holds this name, then holds it, as the
+# file descriptor held, until the script ends
+hold() {
+	mkdir -p "$RDP_BUILD/locks"
+	exec {held}>"$RDP_BUILD/locks/$1"
+	flock "$held"
+}
+
+# apply_series TREE: brings build/TREE to the series; work in it is left alone
+apply_series() {
+	mkdir -p "$RDP_BUILD/locks"
+	flock "$RDP_BUILD/locks/series-$1" \
+		"$RDP_TOP/scripts/series/series" apply --keep "$1"
+}
+
+# worktree TREE FOLDER COMMIT: checks COMMIT of build/TREE out in FOLDER; files
+# that do not differ keep their time, so that builds stay incremental
+worktree() {
+	local tree="$RDP_BUILD/$1" folder=$2 commit
+	commit=$(git -C "$tree" rev-parse --verify -q "$3^{commit}") ||
+		die "build/$1 has no commit '$3': run './run series apply $1'"
+	git -C "$tree" worktree prune
+	[[ -e $folder ]] ||
+		git -C "$tree" worktree add -q --detach "$folder" "$commit"
+	git -C "$folder" checkout -q --force --detach "$commit"
+}
+
+# set_kbuild_options: sets kbuild_options, what make is given to build a kernel
+# for the architecture of use_arch. Nothing of this machine or this minute may
+# reach an object file: the compiler cache would never hit.
+set_kbuild_options() {
+	# shellcheck disable=SC2034 # it is for the caller
+	kbuild_options=(ARCH="$kernel_arch" CROSS_COMPILE="$cross"
+		CC="ccache ${cross}gcc" KBUILD_BUILD_USER=restricted-dma
+		KBUILD_BUILD_HOST=restricted-dma
+		KBUILD_BUILD_TIMESTAMP=2000-01-01)
 }
 
 # use_arch NAME: sets arch to it, and what scripts/build/arch.conf says of it to

@@ -81,7 +81,7 @@ class Uefi(Arm64):
 class LargePages(Arm64):
     """A kernel with pages of 64 KiB.
 
-    :avocado: tags=arch
+    :avocado: tags=arch,slow
     """
 
     kernel = AARCH64.kernel_in("linux", "64k")
@@ -128,7 +128,7 @@ class Stock(Arm64):
 
     The devices do not offer the feature then, and are restricted all the same.
 
-    :avocado: tags=arch
+    :avocado: tags=arch,slow
     """
 
     def check_stock(self, bus):
