@@ -3,84 +3,109 @@
 
 The scripts themselves succeed whatever TeX complains about.
 """
+
 import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Dict, List, Set, Tuple
+
+from testbed import places
+from testbed.failure import Failure
 
 from . import document
-from .failure import SpecError
 
 COMPLAINT = re.compile(
     r"^(! .*|.*Reference `.*' on page .* undefined.*|"
     r".*Label `.*' multiply defined.*|.*There were undefined references.*|"
     r".*Hyper reference `.*' .*undefined.*)$", re.M)
 LABEL = re.compile(r"\\label\s*\{([^}]*)\}")
-# Each has an argument that is no label but made into one
+# The argument of each is made into a label
 REFERENCE = re.compile(r"\\(?:ref|nameref|pageref)\*?\s*\{([^}]*)\}")
+# TeX resolves references within three passes
+PASSES = 3
 
 
-def run(command, folder, log):
-    """Runs a script of the checkout; its output goes to the file log."""
-    with open(log, "w", encoding="utf-8") as output:
-        subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL,
-                       stdout=output, stderr=subprocess.STDOUT, check=False)
-
-
-def complaints(log):
+def complaints(log: Path) -> List[str]:
     """What is wrong according to the log of the last pass of TeX."""
-    with open(log, encoding="utf-8", errors="replace") as file:
-        # TeX breaks its lines after 79 characters
-        text = re.sub(r"(?<=[^\n]{79})\n", "", file.read())
-    return COMPLAINT.findall(text)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    # TeX breaks its lines after 79 characters
+    return COMPLAINT.findall(re.sub(r"(?<=[^\n]{79})\n", "", text))
 
 
-def build(folder, logs):
+def specification(folder: Path) -> Tuple[List[str], List[Path]]:
     """PDF and HTML; gives what is wrong with them, and the two files."""
-    with open(os.path.join(folder, "REVISION"), encoding="utf-8") as file:
-        name = file.read().strip()
-    found, products = [], []
+    name = (folder / "REVISION").read_text(encoding="utf-8").strip()
+    found: List[str] = []
+    products: List[Path] = []
     for kind in ("pdf", "html"):
-        product = os.path.join(folder, "%s.%s" % (name, kind))
-        run(["./make%s.sh" % kind], folder,
-            os.path.join(logs, "spec-%s.log" % kind))
-        tex_log = os.path.join(logs, "spec-%s-tex.log" % kind)
+        log = places.LOGS / f"spec-{kind}.log"
+        with log.open("w", encoding="utf-8") as output:
+            subprocess.run([f"./make{kind}.sh"], cwd=folder,
+                           stdin=subprocess.DEVNULL, stdout=output,
+                           stderr=subprocess.STDOUT, check=False)
+        tex_log = places.LOGS / f"spec-{kind}-tex.log"
         try:
-            shutil.copyfile(os.path.join(folder, name + ".log"), tex_log)
+            shutil.copyfile(folder / f"{name}.log", tex_log)
         except FileNotFoundError:
-            raise SpecError("%s was not built: see %s" %
-                            (kind.upper(), os.path.join(
-                                logs, "spec-%s.log" % kind))) from None
-        found += ["%s: %s" % (kind.upper(), line)
-                  for line in complaints(tex_log)]
-        if not os.path.exists(product):
-            found.append("%s: there is none" % kind.upper())
+            raise Failure(f"{kind.upper()} was not built: see "
+                          f"{places.shown(log)}") from None
+        found += [f"{kind.upper()}: {line}" for line in complaints(tex_log)]
+        product = folder / f"{name}.{kind}"
+        if not product.exists():
+            found.append(f"{kind.upper()}: the file is missing")
         products.append(product)
     return found, products
 
 
-def lint(before, after):
-    """What is wrong with the labels that {path: text} after adds to before."""
-    def labels(files):
-        return ([document.flat(label) for text in files.values()
-                 for label in LABEL.findall(text)] +
-                sorted(document.normative_labels(files)))
+def proposal(target: Path) -> Path:
+    """The proposal as a document of its own, in the folder target."""
+    log = places.LOGS / "spec-proposal.log"
+    spec = places.TOP / "spec"
+    with log.open("w", encoding="utf-8") as output:
+        for _ in range(PASSES):
+            done = subprocess.run(
+                ["xelatex", "-halt-on-error", "-interaction=nonstopmode",
+                 "-output-directory", str(target), "proposal.tex"],
+                cwd=spec / "proposal", stdin=subprocess.DEVNULL,
+                env={**os.environ, "TEXINPUTS": f"{target}:{spec}:"},
+                stdout=output, stderr=subprocess.STDOUT, check=False)
+            if done.returncode:
+                raise Failure(f"TeX failed: see {places.shown(log)}")
+    found = complaints(target / "proposal.log")
+    if found:
+        raise Failure(f"{found[0]}; see {places.shown(log)}")
+    return target / "proposal.pdf"
 
+
+def references(files: Dict[str, str]) -> Set[str]:
+    return {document.flat(reference) for text in files.values()
+            for reference in REFERENCE.findall(text)}
+
+
+def labels(files: Dict[str, str]) -> List[str]:
+    return ([document.flat(label) for text in files.values()
+             for label in LABEL.findall(text)] +
+            sorted(document.normative_labels(files)))
+
+
+def lint(before: Dict[str, str],
+         after: Dict[str, str]) -> Tuple[List[str], Set[str]]:
+    """What is wrong with the labels that {path: text} after adds to before.
+
+    Also gives the labels that the conformance chapter has to list."""
     old, new = labels(before), labels(after)
-    found = ["label '%s' is defined twice" % label for label in set(new)
+    found = [f"label '{label}' is defined twice" for label in set(new)
              if new.count(label) > max(1, old.count(label))]
-    known = {document.flat(reference) for text in after.values()
-             for reference in REFERENCE.findall(text)}
-    previously = {document.flat(reference) for text in before.values()
-                  for reference in REFERENCE.findall(text)}
-    found += ["reference to '%s', which is no label" % reference
-              for reference in known - previously - set(new)]
-    listed = {document.flat(reference)
-              for reference in REFERENCE.findall(after["conformance.tex"])}
+    found += [f"reference to '{reference}', which is no label"
+              for reference in references(after) - references(before) -
+              set(new)]
+    listed = references({"": after["conformance.tex"]})
     added = (document.normative_labels(after) -
              document.normative_labels(before))
     added |= {label for label in set(new) - set(old)
               if "Legacy Interface" in label}
-    found += ["'%s' is not listed in the conformance chapter" % label
+    found += [f"'{label}' is not listed in the conformance chapter"
               for label in sorted(added - listed)]
     return found, added

@@ -1,66 +1,67 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A git checkout of the virtio specification."""
+
 import io
-import os
 import subprocess
 import tarfile
+from pathlib import Path
+from typing import Dict, Iterable, Tuple
 
-from .failure import SpecError
+from testbed.failure import Failure
 
 
 class Checkout:
-    def __init__(self, path):
-        self.path = os.path.abspath(path)
-        if not os.path.isfile(os.path.join(self.path, "conformance.tex")):
-            raise SpecError("%s is no checkout of the virtio specification: "
-                            "it has no conformance.tex" % path)
+    def __init__(self, path: Path):
+        self.path = path.resolve()
+        if not (self.path / "conformance.tex").is_file():
+            raise Failure(f"{path} is no checkout of the virtio "
+                          "specification: it has no conformance.tex")
 
-    def git(self, *args, text=True, data=None):
-        done = subprocess.run(["git", *args], cwd=self.path, input=data,
+    def git(self, *words: str, data: str = "") -> str:
+        return self._git(*words, data=data.encode()).decode().strip()
+
+    def _git(self, *words: str, data: bytes = b"") -> bytes:
+        done = subprocess.run(["git", *words], cwd=self.path, input=data,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=text, check=False)
+                              check=False)
         if done.returncode:
-            error = done.stderr if text else done.stderr.decode()
-            lines = error.strip().splitlines() or ["failed"]
-            raise SpecError("git %s in %s: %s" % (args[0], self.path,
-                                                  lines[0]))
-        return done.stdout.strip() if text else done.stdout
+            lines = done.stderr.decode().strip().splitlines() or ["failed"]
+            raise Failure(f"git {words[0]} in {self.path}: {lines[0]}")
+        return done.stdout
 
-    def has(self, commit):
+    def has(self, commit: str) -> bool:
         """Is the commit part of the history of this checkout?"""
         return not subprocess.run(
             ["git", "merge-base", "--is-ancestor", commit, "HEAD"],
             cwd=self.path, stderr=subprocess.DEVNULL, check=False).returncode
 
-    def require_base(self, base):
+    def require_base(self, base: str) -> None:
         if not self.has(base):
-            raise SpecError("%s does not contain the base %s: fetch and check "
-                            "out master of oasis-tcs/virtio-spec" %
-                            (self.path, base[:12]))
+            raise Failure(f"{self.path} does not contain the base "
+                          f"{base[:12]}: fetch and check out master of "
+                          "oasis-tcs/virtio-spec")
 
-    def require_clean(self):
+    def require_clean(self) -> None:
         if self.git("status", "--porcelain", "--untracked-files=no"):
-            raise SpecError("%s has changes that are not committed: commit "
-                            "or stash them" % self.path)
+            raise Failure(f"{self.path} has changes that are not committed: "
+                          "commit or stash them")
 
-    def texts(self, revision="HEAD"):
+    def texts(self, revision: str = "HEAD") -> Dict[str, str]:
         """{path: text} of all TeX files of a revision."""
-        data = self.git("archive", revision, text=False)
+        data = self._git("archive", revision)
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             return {member.name: archive.extractfile(member).read().decode()
                     for member in archive if member.isfile()
                     and member.name.endswith(".tex")}
 
-    def commit(self, commits):
+    def commit(self, commits: Iterable[Tuple[str, Dict[str, str]]]) -> None:
         """Makes commits of (message, {path: text}), all or none."""
         self.git("var", "GIT_COMMITTER_IDENT")
         before = self.git("rev-parse", "HEAD")
         try:
             for message, changed in commits:
                 for path, text in changed.items():
-                    with open(os.path.join(self.path, path), "w",
-                              encoding="utf-8") as file:
-                        file.write(text)
+                    (self.path / path).write_text(text, encoding="utf-8")
                 self.git("add", "--", *changed)
                 self.git("commit", "-q", "-s", "-F", "-", data=message)
         except BaseException:

@@ -4,61 +4,70 @@
 Each edit works on the text of one section, see document.py. Nothing here
 touches a file: the whole proposal is computed before any of it is written.
 """
+
 import json
-import os
 import re
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+from testbed.failure import Failure
 
 from . import document
-from .failure import SpecError
 
 LIST_END = re.compile(r"^[ \t]*\\end\{(?:itemize|enumerate|description|"
                       r"longtable)\}", re.M)
 ITEM_END = re.compile(r"\s*^[ \t]*(?:\\item\b|\\end\{)", re.M)
 
+Edit = Dict[str, str]
 
-def fragment(path, ours="%"):
+
+def fragment(path: Path, ours: str = "%") -> str:
     """The text of a fragment, without our own comments and marks."""
-    with open(path, encoding="utf-8") as file:
-        return "".join(line for line in file if not line.startswith(ours))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(ours))
 
 
-def only(found, what):
+def only(pattern: str, body: str, what: str) -> "re.Match[str]":
+    """The one match of a pattern."""
+    found = list(re.finditer(pattern, body, re.M))
     if len(found) != 1:
-        raise SpecError("%s: %s of it, not one" % (what, len(found) or "none"))
+        raise Failure(f"{what} occurs {len(found)} times in its section, not "
+                      "once: the proposal does not fit this checkout")
     return found[0]
 
 
-def end_of_section(body, new, _):
-    return "%s\n\n%s\n\n" % (body.rstrip(), new.strip("\n"))
+def end_of_section(body: str, new: str, _: Edit) -> str:
+    new = new.strip("\n")
+    return f"{body.rstrip()}\n\n{new}\n\n"
 
 
-def end_of_list(body, new, edit):
+def end_of_list(body: str, new: str, edit: Edit) -> str:
     ends = list(LIST_END.finditer(body))
     if not ends:
-        raise SpecError("no list ends in section '%s'" % edit["label"])
+        raise Failure(f"no list ends in section '{edit['label']}': the "
+                      "proposal does not fit this checkout")
     before = body[:ends[-1].start()]
     at = len(before.rstrip()) + 1
     return before[:at] + new.rstrip("\n") + "\n" + body[at:]
 
 
-def end_of_item(body, new, edit):
-    item = only(list(re.finditer(re.escape("\\item[%s]" % edit["item"]),
-                                 body)), "item " + edit["item"])
+def end_of_item(body: str, new: str, edit: Edit) -> str:
+    name = f"[{edit['item']}]"
+    item = only(re.escape(f"\\item{name}"), body, f"item {name}")
     at = ITEM_END.search(body, item.end()).start()
     return body[:at].rstrip() + "\n" + new.rstrip("\n") + body[at:]
 
 
-def beside_line(body, new, edit):
-    found = list(re.finditer(r"^.*%s.*\n" % re.escape(edit["line"]), body,
-                             re.M))
-    line = only(found, "line '%s'" % edit["line"])
+def beside_line(body: str, new: str, edit: Edit) -> str:
+    line = only(rf"^.*{re.escape(edit['line'])}.*\n", body,
+                f"line '{edit['line']}'")
     at = line.end() if edit["place"] == "after line" else line.start()
     return body[:at] + new + body[at:]
 
 
-def replace(body, _, edit):
+def replace(body: str, _: str, edit: Edit) -> str:
     words = r"\s+".join(map(re.escape, edit["old"].split()))
-    old = only(list(re.finditer(words, body)), "text '%s'" % edit["old"])
+    old = only(words, body, f"text '{edit['old']}'")
     return body[:old.start()] + edit["new"] + body[old.end():]
 
 
@@ -67,22 +76,21 @@ PLACES = {"end of section": end_of_section, "end of list": end_of_list,
           "before line": beside_line, "replace": replace}
 
 
-def change(files, edit, folder):
+def change(files: Dict[str, str], edit: Edit, folder: Path) -> str:
     """Makes one edit in {path: text}; gives the path that changed."""
-    new = (fragment(os.path.join(folder, edit["text"])) if "text" in edit
-           else "")
+    new = fragment(folder / edit["text"]) if "text" in edit else ""
     if "new_file" in edit:
         path = edit["new_file"]
         if path in files:
-            raise SpecError("%s is in the checkout already: the proposal "
-                            "was applied before" % path)
+            raise Failure(f"{path} is in the checkout already: the proposal "
+                          "was applied before")
         files[path] = new
         return path
     section = document.find(files, edit.get("label"), edit.get("title"))
     text = files[section.path]
     if edit["place"] == "before":
-        text = "%s%s\n\n%s" % (text[:section.start], edit["line"],
-                               text[section.start:])
+        text = (f"{text[:section.start]}{edit['line']}\n\n"
+                f"{text[section.start:]}")
     else:
         body = PLACES[edit["place"]](text[section.body:section.end], new, edit)
         text = text[:section.body] + body + text[section.end:]
@@ -94,28 +102,28 @@ def change(files, edit, folder):
 class Proposal:
     """spec/virtio: the manifest, and what it makes of a specification."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path):
         self.folder = folder
-        with open(os.path.join(folder, "manifest.json"),
-                  encoding="utf-8") as file:
-            self.manifest = json.load(file)
+        self.manifest = json.loads(
+            (folder / "manifest.json").read_text(encoding="utf-8"))
 
     @property
-    def base(self):
+    def base(self) -> str:
         return self.manifest["base"]["commit"]
 
-    def fragments(self):
+    def fragments(self) -> List[Path]:
         """The path of every fragment, in order."""
-        return [os.path.join(self.folder, commit["folder"], edit["text"])
+        return [self.folder / commit["folder"] / edit["text"]
                 for commit in self.manifest["commits"]
                 for edit in commit["edits"] if "text" in edit]
 
-    def commits(self, files):
+    def commits(self, files: Dict[str, str]
+                ) -> Iterator[Tuple[str, Dict[str, str]]]:
         """Gives (message, {path: text} of what changed) of each commit."""
         files = dict(files)
         for commit in self.manifest["commits"]:
-            folder = os.path.join(self.folder, commit["folder"])
+            folder = self.folder / commit["folder"]
             changed = [change(files, edit, folder)
                        for edit in commit["edits"]]
-            yield (fragment(os.path.join(folder, "message"), "#"),
+            yield (fragment(folder / "message", "#"),
                    {path: files[path] for path in changed})
