@@ -31,7 +31,7 @@ def marked(path: Path) -> Iterator[Tuple[Optional[str], str]]:
         mark = MARK.match(line)
         if mark or BREAK.match(line):
             yield clause, " ".join(" ".join(lines).split())
-            clause, lines = mark and mark[1], []
+            clause, lines = mark[1] if mark else None, []
         if not line.startswith("%"):
             lines.append(line)
     yield clause, " ".join(" ".join(lines).split())
