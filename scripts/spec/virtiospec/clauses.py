@@ -3,7 +3,8 @@
 
 A fragment marks a clause with a line '%clause NAME' before its sentences.
 spec/clauses.json has an entry for each: the functions that implement it and
-the tests that show it, or 'open' with a reason.
+the tests that show it, or 'open' with a reason. 'slow tests' are those of the
+suite slow: they show it as well, but run only on request.
 """
 
 import json
@@ -56,7 +57,7 @@ class Clauses:
         return texts
 
     def tests(self) -> List[str]:
-        """Every test that an entry names, once."""
+        """Every test that an entry names, but for slow ones."""
         return sorted({test for entry in self.entries.values()
                        for test in entry.get("tests", [])})
 
@@ -86,7 +87,8 @@ def lacking(entry: dict) -> List[str]:
     code, tests = entry.get("code", []), entry.get("tests", [])
     found = [f"no code {place}" for place in code
              if not evidence.code_exists(place)]
-    found += [f"no test {test}" for test in tests
+    found += [f"no test {test}"
+              for test in tests + entry.get("slow tests", [])
               if not evidence.test_exists(test)]
     if not entry.get("open") and not (code and tests):
         found.append("neither code and tests, nor 'open'")

@@ -18,7 +18,8 @@ def tex_place(place: str) -> str:
 
 def row(name: str, entry: dict) -> str:
     code = "\\newline ".join(map(tex_place, entry.get("code", [])))
-    tests = "\\newline ".join(map(tex, entry.get("tests", [])))
+    tests = "\\newline ".join(map(tex, entry.get("tests", []) +
+                                  entry.get("slow tests", [])))
     why = f"Open: {tex(entry['open'])}" if "open" in entry else ""
     if tests and why:
         tests += "\\newline "
