@@ -1,8 +1,8 @@
 /*
  * Two restricted DMA pools, as in the annex of the proposal: the first is for
- * the devices that name it, the second for all that name none.
+ * the devices that name it, the second for all devices that name none.
  *
- * The memory map has both ranges as reserved.
+ * The memory map lists both ranges as reserved.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
