@@ -65,12 +65,12 @@ def qtest_exists(test: str) -> bool:
 
 def python_test_exists(folder: Path, test: str) -> bool:
     """Is 'file.py:Class.method' or 'file.Class.method' in that folder?"""
-    module, case, method = re.fullmatch(
-        r"([\w-]+)(?:\.py)?[:.](\w+)\.(\w+)", test).groups()
-    source = folder / f"{module}.py"
-    return (source.exists() and
-            re.search(rf"^class {case}\b", read(source), re.M) is not None and
-            re.search(rf"def {method}\b", read(source)) is not None)
+    name = re.fullmatch(r"([\w-]+)(?:\.py)?[:.](\w+)\.(\w+)", test)
+    if not name or not (folder / f"{name[1]}.py").exists():
+        return False
+    text = read(folder / f"{name[1]}.py")
+    return (re.search(rf"^class {name[2]}\b", text, re.M) is not None and
+            re.search(rf"def {name[3]}\b", text) is not None)
 
 
 def kunit_test_exists(test: str) -> bool:
