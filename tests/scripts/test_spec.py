@@ -51,6 +51,18 @@ class Trace(unittest.TestCase):
     def test_clauses(self) -> None:
         self.assertEqual(clauses.Clauses().problems(), [])
 
+    def test_evidence_that_does_not_exist(self) -> None:
+        confinement = "/x86_64/restricted-dma/confinement/q35/split/direct"
+        for test in ("nonsense", "kunit uml nonsense", "nonsense.py:A.test_b",
+                     "arm64.py:DeviceTree.test_nonsense",
+                     "arm64.py:Nonsense.test_pci", f"{confinement}/nonsense",
+                     "/x86_64/restricted-dma/nonsense"):
+            self.assertFalse(evidence.test_exists(test), test)
+        for place in ("qemu:hw/virtio/virtio.c:nonsense",
+                      "qemu:hw/virtio/virtio-restricted-dma.c:nonsense",
+                      "linux:nonsense.c:virtio_restrict_dma"):
+            self.assertFalse(evidence.code_exists(place), place)
+
     def test_numbers(self) -> None:
         self.assertEqual(numbers.Numbers().problems(numbers.read()), [])
 

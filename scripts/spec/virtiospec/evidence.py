@@ -4,10 +4,11 @@
 And have these tests passed?  Tests have the names of meson's log.
 """
 
+import ast
 import re
 import sys
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from testbed import places
 
@@ -19,6 +20,7 @@ STORES = {"qemu": places.TOP / "qemu-patches",
 TESTS = places.TOP / "tests"
 FORMAT = re.compile(r'"(/restricted-dma/[^"]*)"((?:\s*"[^"]*")*)')
 STRINGS = re.compile(r'"([^"\n]*)"')
+SHARED = re.compile(r'^#include "(restricted-dma[^"]*\.h)"', re.M)
 
 
 def read(path: Path) -> str:
@@ -47,30 +49,57 @@ def qtest_exists(test: str) -> bool:
     """Could the sources of the qtests give a test this path?
 
     Paths are put together at run time: there has to be a format that fits,
-    and every part of the path has to be in a string of the same file.
+    and every part of the path has to be in a string of the same test or of a
+    file that it shares with others.
     """
     path = re.sub(r"^/[^/]*", "", test)
     for source in (TESTS / "qtest").glob("*-test.c"):
         text = read(source)
-        strings = " ".join(STRINGS.findall(text))
-        for first, more in FORMAT.findall(text):
-            form = first + "".join(STRINGS.findall(more))
-            parts = re.sub("%[a-z]", "(.*)", re.escape(form).replace(
-                re.escape("%"), "%"))
-            if re.fullmatch(parts, path) and all(
-                    part in strings for part in path.split("/")):
-                return True
+        if not any(re.fullmatch(form, path) for form in path_formats(text)):
+            continue
+        strings = " ".join(STRINGS.findall(text + shared(source, text)))
+        if all(part in strings for part in path.split("/")):
+            return True
     return False
+
+
+def path_formats(text: str) -> Iterator[str]:
+    """What the formats of test paths in a C file match, as patterns."""
+    for first, more in FORMAT.findall(text):
+        form = re.escape(first + "".join(STRINGS.findall(more)))
+        yield re.sub("%[a-z]", "(.*)", form.replace(re.escape("%"), "%"))
+
+
+def shared(source: Path, text: str) -> str:
+    """The text of the shared files whose headers a qtest includes."""
+    headers = (source.parent / name for name in SHARED.findall(text))
+    files = (header.with_suffix(suffix) for header in headers
+             for suffix in (".h", ".c"))
+    return "".join(read(file) for file in files if file.exists())
 
 
 def python_test_exists(folder: Path, test: str) -> bool:
     """Is 'file.py:Class.method' or 'file.Class.method' in that folder?"""
     name = re.fullmatch(r"([\w-]+)(?:\.py)?[:.](\w+)\.(\w+)", test)
-    if not name or not (folder / f"{name[1]}.py").exists():
+    return name is not None and has_method(folder, *name.groups())
+
+
+def has_method(folder: Path, module: str, case: str, method: str) -> bool:
+    """Does a class have a method, its own or one of a base in the folder?"""
+    source = folder / f"{module}.py"
+    if not source.exists():
         return False
-    text = read(folder / f"{name[1]}.py")
-    return (re.search(rf"^class {name[2]}\b", text, re.M) is not None and
-            re.search(rf"def {name[3]}\b", text) is not None)
+    statements = ast.parse(read(source)).body
+    origins = {alias.name: one.module for one in statements
+               if isinstance(one, ast.ImportFrom) for alias in one.names}
+    for one in statements:
+        if isinstance(one, ast.ClassDef) and one.name == case:
+            return (any(isinstance(part, ast.FunctionDef) and
+                        part.name == method for part in one.body) or
+                    any(has_method(folder, origins.get(base.id) or module,
+                                   base.id, method)
+                        for base in one.bases if isinstance(base, ast.Name)))
+    return False
 
 
 def kunit_test_exists(test: str) -> bool:
