@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests with restricted DMA: shared by the demo, the shell and the tests."""
+"""Drives QEMU and guests with restricted DMA, for demo, shell and tests."""

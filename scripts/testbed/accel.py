@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which accelerator works here.
+"""Chooses the accelerator: KVM where it really works, otherwise TCG.
 
-A usable /dev/kvm does not mean much: guests may hang or die at their first
-instructions, so the question is only answered by booting one.  The answer
-holds until the host boots again.
+A usable /dev/kvm proves little: a guest may still hang or die at its first
+instructions.  So we boot one, and remember the answer until the host reboots.
 """
 
 import os
@@ -21,7 +20,7 @@ PROBE_SECONDS = 20
 
 
 def choose(arch: Arch = X86_64) -> str:
-    """kvm or tcg; guests of other architectures are emulated."""
+    """Returns "kvm" or "tcg"; only x86-64 guests ever get KVM."""
     if arch is not X86_64:
         return "tcg"
     boot = BOOT_ID.read_text().strip()

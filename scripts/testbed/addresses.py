@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses that devices which are not virtio were given by their drivers.
+"""DMA addresses of devices that are not virtio, taken from QEMU's traces.
 
-QEMU's emulation of these devices can trace them.  Nothing confines these
-devices, so the addresses show what the guest's kernel does by itself.
+QEMU does not confine these devices, but its models of them can trace the
+addresses that they get.  So the traces show what the guest's kernel does
+without being forced to.
 """
 
 import re
@@ -21,7 +22,7 @@ class Access(NamedTuple):
     size: int
 
 
-# The first group is an address, the second, if there is one, bytes.
+# The first group is an address; the second, if any, a number of bytes.
 EVENTS = {
     "pci_nvme_mmio_asqaddr_hi": f"new_address={HEX}",
     "pci_nvme_mmio_acqaddr_hi": f"new_address={HEX}",
@@ -30,20 +31,20 @@ EVENTS = {
     "pci_nvme_map_addr": fr"addr {HEX} len (\d+)",
     "e1000e_rx_descr": f"PA: {HEX}",
     "e1000e_rx_desc_buff_write": fr"addr: {HEX}, .*length: (\d+)",
-    # data descriptors; those of the context type hold no address
+    # data descriptors only: context descriptors hold no address
     "e1000e_tx_descr": f"{HEX} : [0-9a-f]*[13579bdf][0-9a-f]{{5}} ",
     "usb_xhci_fetch_trb": f"addr {HEX}",
 }
 LINES = {event: re.compile(pattern) for event, pattern in EVENTS.items()}
 
 
-def watch(guest: Process) -> None:
-    """From now on they go to the log of this QEMU.
+def watch(qemu: Process) -> None:
+    """Makes QEMU trace the addresses to its log from now on.
 
-    At the start of a machine its firmware uses disks, and knows no pool.
+    Call it once the kernel runs: firmware uses disks too, and knows no pool.
     """
     for event in EVENTS:
-        guest.qmp.command("trace-event-set-state", name=event, enable=True)
+        qemu.qmp.command("trace-event-set-state", name=event, enable=True)
 
 
 def _accesses(log: Path) -> Iterator[Access]:
@@ -57,9 +58,10 @@ def _accesses(log: Path) -> Iterator[Access]:
 
 
 def check_inside(log: Path, pool: dict, kind: str = "") -> Dict[str, int]:
-    """All of them lie in the pool; returns how many of each event.
+    """Checks that every traced access lies inside the pool.
 
-    kind: events that are not of this kind may be missing.
+    Each event whose name begins with kind must occur.  Returns how often each
+    event occurred.
     """
     count: Dict[str, int] = {}
     start, end = pool["base"], pool["base"] + pool["size"]
@@ -67,7 +69,7 @@ def check_inside(log: Path, pool: dict, kind: str = "") -> Dict[str, int]:
         count[access.event] = count.get(access.event, 0) + 1
         if not start <= access.address <= end - access.size:
             raise Failure(f"{access.event}: {access.size} bytes at "
-                          f"{access.address:#x} are outside of the pool")
+                          f"{access.address:#x} are outside the pool")
     missing = sorted(event for event in EVENTS
                      if event.startswith(kind) and event not in count)
     expect(not missing, f"QEMU traced no {', '.join(missing)}")

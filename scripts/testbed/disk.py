@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The disk image on the host: copies for guests, and what they wrote."""
+"""The disk image on the host: copies it, and checks what guests wrote."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ from typing import Dict
 
 from . import places
 from .failure import Failure, expect
+from .units import MIB
 
 WRITTEN = "/written"
-CHUNK = 1 << 20
 ENVIRONMENT = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
 
 
 def info() -> Dict[str, int]:
-    """How many files the disk has, and their bytes."""
+    """The number of "files" on the disk, and their "bytes"."""
     lines = places.DISK_INFO.read_text().split()
     return {key: int(value)
             for key, value in (line.split("=") for line in lines)}
@@ -30,12 +30,13 @@ def copy(path: Path) -> Path:
 
 
 def pattern(seed: int, size: int) -> bytes:
+    """What write-pattern writes in a guest, given the same numbers."""
     return subprocess.run([str(places.PATTERN), str(seed), str(size)],
                           stdout=subprocess.PIPE, check=True).stdout
 
 
 def check_written(image: Path, seed: int, size: int) -> None:
-    """The file system is sound and holds the pattern that the guest wrote."""
+    """Checks the file system, and in it the pattern that the guest wrote."""
     fsck = subprocess.run(["e2fsck", "-fn", str(image)], env=ENVIRONMENT,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     expect(fsck.returncode == 0, f"e2fsck finds errors in {image.name}: "
@@ -44,7 +45,7 @@ def check_written(image: Path, seed: int, size: int) -> None:
             _stream(str(places.PATTERN), str(seed), str(size)) as wanted:
         offset = 0
         while True:
-            ours, theirs = wanted.stdout.read(CHUNK), found.stdout.read(CHUNK)
+            ours, theirs = wanted.stdout.read(MIB), found.stdout.read(MIB)
             if ours != theirs:
                 raise Failure(f"{image.name}: what the guest wrote differs "
                               f"within the MiB at offset {offset}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Device trees held against the bindings of the proposal, by dt-schema."""
+"""Validates device trees against the proposal's bindings, with dt-schema."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ from .failure import expect
 
 BINDINGS = places.TOP / "spec" / "devicetree" / "schema"
 NEEDS = "needs dt-schema 2023.9 or newer"
-# What it says of a property begins with a line, and names its binding in this
-OBJECTION = "from schema $id"
+# dt-validate names the binding on the line after each objection.
+BINDING_LINE = "from schema $id"
 
 
 def _run(*command: str) -> subprocess.CompletedProcess:
@@ -22,7 +22,7 @@ def _run(*command: str) -> subprocess.CompletedProcess:
 
 
 def available() -> bool:
-    """Is dt-schema on this machine, and does it know restricted pools?"""
+    """Whether this machine has a dt-schema that knows restricted pools."""
     told = _run("sh", "-c", "dt-validate --version")
     version = re.search(r"(\d+)\.(\d+)", told.stdout)
     return (not told.returncode and version is not None
@@ -35,8 +35,8 @@ def compile_bindings(target: Path) -> None:
 
 
 def objections(bindings: Path, tree: Path) -> List[str]:
-    """What is wrong with a tree (.dtb), a line each."""
+    """What dt-validate has against a tree (.dtb), one line each."""
     lines = _run("dt-validate", "-s", str(bindings),
                  str(tree)).stdout.splitlines()
     return [said for said, where in zip(lines, lines[1:])
-            if OBJECTION in where]
+            if BINDING_LINE in where]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The one exception for what a person should read as a single line."""
+"""The one exception whose text a person reads, as a single line."""
 
 
 class Failure(Exception):
-    """Something that was checked does not hold, or cannot be checked."""
+    """A check failed, or could not be made."""
 
 
 def expect(holds: bool, message: str) -> None:

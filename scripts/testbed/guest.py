@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A booted guest that runs commands for us.
 
-The commands go over the second serial port and not over a virtio device, so
-that they work where the devices under test do not.  scripts/guest/init is the
+Commands go over the second serial port, not over a virtio device, so that
+they work even where the devices under test do not.  scripts/guest/init is the
 other end.
 """
 
@@ -20,7 +20,7 @@ from .process import Process
 BOOT_SECONDS = 240
 COMMAND_SECONDS = 600
 PREFIX = "RDP "
-# A full pool is none: then requests wait, and the kernel may say so.
+# A full pool is not listed: requests then wait, and the kernel may say so.
 COMPLAINT = re.compile("WARNING:|BUG:|Oops|Call Trace|I/O error|UBSAN:|"
                        "INFO: task|DMA-API: .*disabl")
 
@@ -28,7 +28,7 @@ COMPLAINT = re.compile("WARNING:|BUG:|Oops|Call Trace|I/O error|UBSAN:|"
 class Guest(Process):
     """A machine whose guest has booted and waits for commands.
 
-    Logs: NAME.qemu.log is what QEMU said, NAME.console.log the guest's
+    Logs: NAME.qemu.log holds what QEMU printed, NAME.console.log the guest's
     console.
     """
 
@@ -49,7 +49,7 @@ class Guest(Process):
 
     def try_run(self, command: str,
                 seconds: float = COMMAND_SECONDS) -> Tuple[int, List[str]]:
-        """Runs a shell command: its exit status and its lines of output."""
+        """Runs a shell command; returns its status and its lines of output."""
         self._send(command)
         end = time.monotonic() + seconds
         output: List[str] = []
@@ -61,31 +61,39 @@ class Guest(Process):
                 return int(rest), output
 
     def run(self, command: str) -> List[str]:
-        """Runs a shell command that has to succeed."""
+        """Runs a shell command that must succeed."""
         status, output = self.try_run(command)
         if status:
             raise self._failure(f"'{command}' failed with status {status}")
         return output
 
     def values(self, command: str) -> Dict[str, str]:
-        """Runs a command that has to succeed and prints KEY=VALUE lines."""
+        """Runs a command that must succeed and prints KEY=VALUE lines."""
         lines = self.run(command)
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
+    def wait_until(self, condition: str) -> None:
+        """Waits until a shell command succeeds in the guest."""
+        self.run(f"until {condition}; do usleep 100000; done")
+
+    def kernel_log(self) -> str:
+        """All that the kernel has logged since it booted."""
+        return "\n".join(self.run("dmesg"))
+
     def restart(self, command: str, seconds: float = BOOT_SECONDS) -> None:
-        """Runs a command that starts the guest's system anew."""
+        """Runs a command that boots the guest again."""
         self._send(command)
         self.release = self._ready(seconds)
 
     def power_off(self) -> None:
-        """Ends the guest; its kernel must not have complained until then."""
+        """Ends the guest; fails if its kernel ever complained."""
         self._send("poweroff -f")
         self.wait()
         for line in self.complaints():
             raise self._failure(f"the kernel says '{line}'")
 
     def complaints(self) -> List[str]:
-        """What the kernel has said of mistakes, its own or of devices."""
+        """Lines in which the kernel reports bugs or device errors."""
         return [line for line in self._console_lines()
                 if COMPLAINT.search(line)]
 
@@ -104,13 +112,13 @@ class Guest(Process):
                 return rest
 
     def _next(self, doing: str, end: float) -> str:
-        """The next line that is ours; a port may carry noise before it."""
+        """The next line that init sent; a port may carry noise before it."""
         while True:
             try:
                 line = self._control.receive(end - time.monotonic())
             except Closed:
                 raise self._failure(
-                    f"the guest ended in '{doing}'") from None
+                    f"the guest ended during '{doing}'") from None
             except Overdue:
                 raise self._failure(
                     f"no answer in time to '{doing}'") from None
@@ -129,7 +137,7 @@ class Guest(Process):
 
 
 class Destination(Guest):
-    """A machine that boots nothing: a running guest is going to move in."""
+    """A machine that boots nothing: a running guest will migrate to it."""
 
     def _ready(self, seconds: float) -> str:
         return ""

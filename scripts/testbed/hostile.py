@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A disk driver that gives the device one address outside the pool.
+"""A disk driver that gives its device one address outside the pool.
 
-It does everything else right, and first does one request wholly right, so that
-a refusal can only come from that address.
+It is otherwise correct, and first completes a correct request.  So only that
+address can be the reason why the device refuses.
 """
 
 import struct
@@ -10,22 +10,21 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from . import places, virtio_pci as vp
+from . import places, pools, virtio_pci as vp
 from .failure import Failure, expect
 from .machine import Machine
 from .process import Process
 from .qtest import Qtest
-from .scenes import pool_of
 
 BLOCK_DEVICE = 2
 PCI_WINDOW = 0xe0000000
 VICTIM, VICTIM_SIZE = 0x200000, 4096
 CANARY = b"\xa5" * VICTIM_SIZE
 SECTOR = 512
-SECTOR_NUMBER = 2       # the first that an ext4 file system fills
+SECTOR_NUMBER = 2       # the first one that an ext4 file system uses
 ANSWER_SECONDS = 30
 
-# what lies where in the pool
+# offsets into the pool
 DESC, AVAIL, USED, HEADER, DATA, STATUS = (n * 4096 for n in range(6))
 QUEUE_SIZE = 8
 NEXT, DEVICE_WRITES = 1, 2
@@ -47,7 +46,7 @@ class HostileDriver:
                "the device does not offer RESTRICTED_DMA")
         self.device.accept(features)
         expect(bool(self.status() & vp.FEATURES_OK),
-               "the device does not take a driver that accepts its pool")
+               "the device rejects a driver that accepts its pool")
         self._qtest.write(self.pool, bytes(STATUS + 4096))
         self.device.enable_queue(QUEUE_SIZE, self.pool + DESC,
                                  self.pool + AVAIL, self.pool + USED)
@@ -64,7 +63,7 @@ class HostileDriver:
         return self._qtest.load(self.pool + STATUS, 1)
 
     def read_sector(self, target: int) -> None:
-        """Asks for a sector of the disk, to be put at an address."""
+        """Asks the device to read a sector of the disk to an address."""
         chain = [(self.pool + HEADER, 16, NEXT, 1),
                  (target, SECTOR, NEXT | DEVICE_WRITES, 2),
                  (self.pool + STATUS, 1, DEVICE_WRITES, 0)]
@@ -84,8 +83,8 @@ class HostileDriver:
         end = time.monotonic() + ANSWER_SECONDS
         while not holds():
             if time.monotonic() > end:
-                raise Failure(f"hostile driver: {what} did not happen, "
-                              f"status {self.status():#x}")
+                raise Failure(f"hostile driver: {what} did not happen; the "
+                              f"device's status is {self.status():#x}")
 
 
 def attack(disk: Path, name: str, logs: Path = places.LOGS,
@@ -97,17 +96,17 @@ def attack(disk: Path, name: str, logs: Path = places.LOGS,
     with Process(machine, logs / f"{name}.qemu.log", ["qtest"]) as qemu:
         qtest = Qtest(qemu.socket("qtest"))
         driver = HostileDriver(qtest)
-        _check_pool(driver, qemu)
+        _check_registers(driver, qemu)
         _honest_read(driver, disk)
         _attack(driver, qtest)
-        _check_report(driver, qemu)
+        _check_report(qemu)
         _honest_read(driver, disk)
 
 
-def _check_pool(driver: HostileDriver, qemu: Process) -> None:
-    pool = pool_of(qemu)
+def _check_registers(driver: HostileDriver, qemu: Process) -> None:
+    pool = pools.only(qemu)
     expect((driver.pool, driver.pool_size) == (pool["base"], pool["size"]),
-           "the device's registers name another pool than QMP")
+           "the device's registers and QMP disagree about the pool")
 
 
 def _honest_read(driver: HostileDriver, disk: Path) -> None:
@@ -117,7 +116,7 @@ def _honest_read(driver: HostileDriver, disk: Path) -> None:
     with disk.open("rb") as image:
         image.seek(SECTOR_NUMBER * SECTOR)
         expect(driver.data() == image.read(SECTOR),
-               "a read into the pool brought other data than the disk's")
+               "a read into the pool returned other data than the disk's")
 
 
 def _attack(driver: HostileDriver, qtest: Qtest) -> None:
@@ -129,21 +128,20 @@ def _attack(driver: HostileDriver, qtest: Qtest) -> None:
     expect(qtest.read(VICTIM, VICTIM_SIZE) == CANARY,
            "the device wrote to memory outside its pool")
     expect(driver.used() == used,
-           "the device returned a request that it must not do")
+           "the device returned a request that it must not process")
     expect(driver.request_status() == UNTOUCHED,
-           "the device reported on a request that it must not do")
+           "the device set the status of a request that it must not process")
     driver.device.set(vp.STATUS, driver.status() & ~vp.NEEDS_RESET)
     expect(bool(driver.status() & vp.NEEDS_RESET),
            "NEEDS_RESET went away without a reset")
 
 
-def _check_report(driver: HostileDriver, qemu: Process) -> None:
+def _check_report(qemu: Process) -> None:
     event = qemu.qmp.event("RESTRICTED_DMA_VIOLATION")
     wanted = {"device": "disk0", "pool": "pool0", "address": VICTIM,
               "length": SECTOR, "what": "buffer"}
     for key, value in wanted.items():
         expect(event.get(key) == value, f"the QMP event says {key}="
-               f"{event.get(key)} and not {value}")
-    pool = pool_of(qemu)
-    expect(pool["violations"] == 1,
-           f"QMP counts {pool['violations']} violations and not 1")
+               f"{event.get(key)}, not {value}")
+    violations = pools.only(qemu)["violations"]
+    expect(violations == 1, f"QMP counts {violations} violations, not 1")

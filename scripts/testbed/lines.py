@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lines of text over a socket, with a deadline for each.
+"""Lines of text over a socket, each with a deadline.
 
-QMP, the qtest protocol and the control channel of a guest are all that.
+QMP, the qtest protocol and a guest's control channel all work that way.
 """
 
 import socket
@@ -9,7 +9,7 @@ import time
 
 
 class Closed(Exception):
-    """The other side went away."""
+    """The other side closed the connection."""
 
 
 class Overdue(Exception):
@@ -48,6 +48,3 @@ class Lines:
         if not data:
             raise Closed()
         self._buffer += data
-
-    def close(self) -> None:
-        self._sock.close()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line of a machine with restricted devices.
 
-This is the only place that spells QEMU options.  Devices are on one pool,
-'pool0', unless they are added with pooled=False or the machine has no pool.
+QEMU's options for machines and their usual devices are spelled here only.
+Virtio devices are attached to one pool, 'pool0', unless they are added with
+pooled=False or the machine has no pool.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import List, Optional
 from .arch import Arch, X86_64
 from .failure import Failure
 
-# What a bus calls its kind of a virtio device
+# How the name of a virtio device ends on each bus
 BUSES = {"pci": "pci", "mmio": "device"}
 
 
@@ -28,12 +29,12 @@ class Machine:
                  bus: str = "pci", negotiate: bool = True,
                  uefi: bool = False):
         """
-        kind: QEMU's machine; without it the usual one of the architecture.
-        pool: size of pool0, which may be followed by options of it.
-        virtio: options for every virtio device, such as "packed=on".
-        bus: of the virtio devices, pci or mmio.
-        negotiate: devices offer that they are restricted.
-        uefi: it starts with UEFI, which describes the machine with ACPI.
+        kind: QEMU's machine type; by default the architecture's usual one.
+        pool: the size of pool0, which may be followed by other properties.
+        virtio: properties of every virtio device, such as "packed=on".
+        bus: of the virtio devices, "pci" or "mmio".
+        negotiate: whether restricted devices offer the feature.
+        uefi: start with UEFI, which describes the machine with ACPI.
         """
         kind = kind or arch.machine
         self.arch = arch
@@ -67,9 +68,9 @@ class Machine:
 
     def device(self, name: str, ident: str, options: str = "",
                pooled: bool = True, pool: str = "pool0") -> "Machine":
-        """Adds a virtio device, on the pool if it is pooled.
+        """Adds a virtio device, attached to the pool if it is pooled.
 
-        With mmio the transports name the pool, and all of them do.
+        With mmio every device is: the transports name the pool.
         """
         words = [name, f"id={ident}", options, self._virtio]
         if pooled and self._bus == "pci":
@@ -77,11 +78,11 @@ class Machine:
         return self.add("-device", ",".join(filter(None, words)))
 
     def virtio(self, kind: str, ident: str, options: str = "") -> "Machine":
-        """Adds a virtio device of this kind to the machine's bus for them."""
+        """Adds a virtio device of this kind on the machine's virtio bus."""
         return self.device(f"virtio-{kind}-{BUSES[self._bus]}", ident, options)
 
     def _restrict(self, pool: str) -> List[str]:
-        """Properties of what is restricted to a pool."""
+        """The properties that restrict a device to a pool."""
         words = [f"restricted-dma-pool={pool}"] if self.pool else []
         if words and not self._negotiate:
             words.append("restricted-dma-negotiate=off")
@@ -91,18 +92,18 @@ class Machine:
         for word in ["force-legacy=false", *self._restrict("pool0")]:
             self.add("-global", f"virtio-mmio.{word}")
 
-    def other_device(self, name: str, options: str = "") -> "Machine":
-        """Adds a device that is not virtio and cannot name a pool."""
-        return self.add("-device", ",".join(filter(None, (name, options))))
-
     def _set_up_uefi(self) -> None:
         firmware = self.arch.uefi
         if not firmware:
-            raise Failure(f"there is no UEFI here for {self.arch.name}")
+            raise Failure(f"no UEFI firmware is known for {self.arch.name}")
         if not firmware.exists():
             raise Failure(f"{firmware} is missing: run ./run build "
                           f"--arch={self.arch.name}")
         self.add("-bios", str(firmware))
+
+    def other_device(self, name: str, options: str = "") -> "Machine":
+        """Adds a device that is not virtio and cannot name a pool."""
+        return self.add("-device", ",".join(filter(None, (name, options))))
 
     def kernel(self, kernel: Path, initramfs: Path,
                append: str = "") -> "Machine":
@@ -112,13 +113,13 @@ class Machine:
                         "-append", " ".join(filter(None, words)))
 
     def share_memory(self, size: str) -> "Machine":
-        """Backs all RAM, of the size given to the machine, by one file."""
+        """Backs all RAM by one file; the size must be the machine's."""
         return self.add("-object", "memory-backend-memfd,id=ram,share=on,"
                                    f"size={size}",
                         "-machine", "memory-backend=ram")
 
     def nodes(self, *sizes: str) -> "Machine":
-        """Makes NUMA nodes of the RAM, of sizes that are that of it all."""
+        """Splits RAM into NUMA nodes; the sizes must add up to all of it."""
         for number, size in enumerate(sizes):
             self.add("-object",
                      f"memory-backend-ram,id=ram{number},size={size}",
@@ -126,7 +127,7 @@ class Machine:
         return self
 
     def image(self, ident: str, path: Path, writable: bool) -> "Machine":
-        """Adds a disk image; one that is not writable is left as it is."""
+        """Adds a disk image; what is written to it is kept if writable."""
         keep = "" if writable else ",snapshot=on"
         return self.add("-drive",
                         f"if=none,id={ident},format=raw,file={path}{keep}")
@@ -135,8 +136,13 @@ class Machine:
         self.image("image0", path, writable)
         return self.virtio("blk", "disk0", "drive=image0")
 
+    def nvme(self, path: Path, writable: bool = False) -> "Machine":
+        """Adds an NVMe disk, which is not a virtio device."""
+        self.image("nvme", path, writable)
+        return self.other_device("nvme", "drive=nvme,serial=1")
+
     def user_network(self) -> "Machine":
-        """The network behind a card with netdev=user0."""
+        """Adds the network that a card with netdev=user0 connects to."""
         return self.add("-netdev", "user,id=user0")
 
     def network(self) -> "Machine":
@@ -150,7 +156,7 @@ class Machine:
         """Connects two serial ports to chardevs."""
         self.add("-serial", f"chardev:{first}")
         other = self.arch.second_port
-        if self._kind.startswith("microvm"):    # it comes with one only
+        if self._kind.startswith("microvm"):    # it has only one built in
             other = "isa-serial,index=1"
         if other:
             return self.add("-device", f"{other},chardev={second}")

@@ -6,37 +6,36 @@ from pathlib import Path
 
 from .failure import Failure, expect
 from .process import Process
-
-CHUNK = 1 << 20
+from .units import MIB
 
 
 def backing(qemu: Process, size: int) -> Path:
-    """The memory file of that size which a running QEMU holds open."""
+    """The memory file of this size that a running QEMU holds open."""
     for link in Path(f"/proc/{qemu.pid}/fd").iterdir():
         try:
             if os.readlink(link).startswith("/memfd:") and \
                     link.stat().st_size == size:
                 return link
         except FileNotFoundError:
-            continue    # closed meanwhile
-    raise Failure(f"QEMU holds no memory file of {size} bytes")
+            continue    # closed in the meantime
+    raise Failure(f"QEMU holds no memory file of {size} bytes open")
 
 
 def resident(qemu: Process, size: int) -> int:
-    """Bytes of that memory file which take up host memory."""
+    """How many bytes of host memory that memory file takes up."""
     return backing(qemu, size).stat().st_blocks * 512
 
 
 class Canary:
-    """A range of a memory file that is filled, and must stay as it is.
+    """A range of a memory file that is filled and must not change.
 
-    No byte of the filling is zero, and no two neighbours are alike.
+    The filling has no zero byte, and no two neighbouring bytes are equal.
     """
 
     def __init__(self, file: Path, start: int, end: int):
         self._file = file
-        self._offsets = range(start, end, CHUNK)
-        self._filling = bytes(range(1, 129)) * (CHUNK // 128)
+        self._offsets = range(start, end, MIB)
+        self._filling = bytes(range(1, 129)) * (MIB // 128)
 
     def fill(self) -> None:
         with self._file.open("r+b", buffering=0) as file:
@@ -48,5 +47,5 @@ class Canary:
         with self._file.open("rb", buffering=0) as file:
             for offset in self._offsets:
                 file.seek(offset)
-                expect(file.read(CHUNK) == self._filling,
+                expect(file.read(MIB) == self._filling,
                        f"memory changed within the MiB at {offset:#x}")

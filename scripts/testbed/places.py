@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the build puts what a guest needs."""
+"""Where things are: the repository, what is built, and the cache."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,20 @@ from .failure import Failure
 
 TOP = Path(os.environ.get("RDP_TOP") or Path(__file__).resolve().parents[2])
 BUILD = Path(os.environ.get("RDP_BUILD") or TOP / "build")
+CACHE = Path(os.environ.get("RDP_CACHE") or
+             Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+             / "restricted-dma")
 LOGS = BUILD / "logs"
 GUEST = BUILD / "guest"
 
-QEMU = BUILD / "qemu-build" / "qemu-system-x86_64"
+# The trees with the series, and below BASE upstream's without it
+QEMU_TREE = BUILD / "qemu"
+LINUX_TREE = BUILD / "linux"
+QEMU_BUILD = BUILD / "qemu-build"
+BASE = BUILD / "base"
+BASE_QEMU_BUILD = BASE / "qemu-build"
+
+QEMU = QEMU_BUILD / "qemu-system-x86_64"
 KERNEL = BUILD / "linux-build" / "arch" / "x86" / "boot" / "bzImage"
 DEBUG_KERNEL = \
     BUILD / "linux-debug-build" / "arch" / "x86" / "boot" / "bzImage"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A running QEMU and the sockets that lead into it."""
+"""A running QEMU, and the sockets that connect us to it."""
 
 import socket
 import subprocess
 from pathlib import Path
-from typing import Dict, Iterable
+from typing import Dict, Iterable, List, TypeVar
 
 from . import places
 from .failure import Failure
@@ -12,20 +12,21 @@ from .machine import Machine
 from .qmp import Qmp
 
 EXIT_SECONDS = 60
+Self = TypeVar("Self", bound="Process")
 
 
 class Process:
     """Starts QEMU with one connected socket for each named chardev.
 
-    Connected sockets instead of listening ones: nothing has to be polled for,
-    no name can clash, and when QEMU ends every reader sees it.
+    The sockets are connected, not listening: nothing has to be polled for, no
+    name can clash, and every reader notices when QEMU ends.
     """
 
     def __init__(self, machine: Machine, log: Path,
                  chardevs: Iterable[str] = ()):
         self.log = log
         self._sockets: Dict[str, socket.socket] = {}
-        theirs = []
+        theirs: List[socket.socket] = []
         arguments = machine.arguments()
         for name in ["qmp", *chardevs]:
             ours, other = socket.socketpair()
@@ -62,7 +63,7 @@ class Process:
         return self.log.read_text(errors="replace").rstrip().split("\n")[-1]
 
     def wait(self) -> None:
-        """Waits until QEMU has ended by itself."""
+        """Waits until QEMU has ended of its own accord."""
         try:
             status = self._popen.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -81,8 +82,8 @@ class Process:
         for sock in self._sockets.values():
             sock.close()
 
-    def __enter__(self):
+    def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()

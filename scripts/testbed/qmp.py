@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU's machine protocol, as much of it as the demo and the tests use."""
+"""QMP, QEMU's machine protocol, as far as the demo and the tests need it."""
 
 import json
 import socket
 import time
+from typing import Any, List
 
 from .failure import Failure
 from .lines import Closed, Lines, Overdue
@@ -15,13 +16,13 @@ CLOSED = "QEMU closed its QMP connection"
 class Qmp:
     def __init__(self, sock: socket.socket):
         self._lines = Lines(sock)
-        self._events: list = []
+        self._events: List[dict] = []
         self._message(REPLY_SECONDS)    # the greeting
         self.command("qmp_capabilities")
 
-    def command(self, name: str, /, **arguments):
-        """Runs a command and returns what it returns."""
-        request = {"execute": name}
+    def command(self, name: str, /, **arguments: Any) -> Any:
+        """Runs a command and returns its result."""
+        request: dict = {"execute": name}
         if arguments:
             request["arguments"] = arguments
         self._send(request)
@@ -58,6 +59,3 @@ class Qmp:
             raise Failure(CLOSED) from None
         except Overdue:
             raise Failure("QEMU did not answer in time on QMP") from None
-
-    def close(self) -> None:
-        self._lines.close()

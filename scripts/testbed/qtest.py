@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU's qtest protocol: we are the processor of a machine.
+"""QEMU's qtest protocol: we take the place of the machine's processor.
 
-No guest code runs; every access to memory, ports and PCI is one that we make.
+No guest code runs: we make every access to memory, ports and PCI.
 """
 
 import socket
+from typing import Union
 
 from .failure import Failure
 from .lines import Closed, Lines, Overdue
@@ -17,13 +18,13 @@ class Qtest:
     def __init__(self, sock: socket.socket):
         self._lines = Lines(sock)
 
-    def _call(self, *words) -> str:
+    def _call(self, *words: Union[int, str]) -> str:
         command = " ".join(hex(w) if isinstance(w, int) else w for w in words)
         try:
             self._lines.send(command)
             reply = self._lines.receive(REPLY_SECONDS)
         except (Closed, Overdue):
-            raise Failure(f"QEMU did not answer the qtest command "
+            raise Failure("QEMU did not answer the qtest command "
                           f"'{command}'") from None
         if not reply.startswith("OK"):
             raise Failure(f"QEMU answered '{command}' with '{reply}'")
@@ -47,7 +48,7 @@ class Qtest:
         self._call("outl", port, value)
 
     def config_read(self, slot: int, offset: int) -> int:
-        """Reads an aligned 32-bit word of PCI configuration space, bus 0."""
+        """Reads an aligned 32-bit word of PCI configuration space on bus 0."""
         self._call("outl", PCI_ADDRESS, 1 << 31 | slot << 11 | offset)
         return int(self._call("inl", PCI_DATA), 16)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The checks of the demo: announced, timed, and listed in one table."""
+"""Announces and times the demo's checks, then lists them in one table."""
 
 import time
 from contextlib import contextmanager
-from typing import List, NamedTuple
+from typing import Iterator, List, NamedTuple
 
 from .failure import Failure
 
@@ -18,21 +18,21 @@ class Row(NamedTuple):
 
 
 class Check:
-    """One running check; what it says here goes into the table."""
+    """A running check; it may set the amount that the table shows."""
 
     def __init__(self, amount: str):
         self.amount = amount
 
 
 class Report:
-    def __init__(self):
+    def __init__(self) -> None:
         self._rows: List[Row] = []
         self.parts = 0
         self.failures = 0
 
     @contextmanager
-    def check(self, what: str, amount: str = ""):
-        """Runs its block as one check of the part around it."""
+    def check(self, what: str, amount: str = "") -> Iterator[Check]:
+        """Runs its block as one check within a part."""
         print(f"  {what} ... ", end="", flush=True)
         check, start, passed = Check(amount), time.monotonic(), False
         try:
@@ -44,8 +44,8 @@ class Report:
             print(f"{seconds:.1f} s" if passed else "FAILED", flush=True)
 
     @contextmanager
-    def part(self, title: str):
-        """A group of checks, which ends with the first that fails."""
+    def part(self, title: str) -> Iterator[None]:
+        """Runs its block as a group of checks; the first failure ends it."""
         self.parts += 1
         print(title)
         try:

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest with restricted devices does, and what it finds.
+"""What a guest with restricted devices does, and how we check it.
 
-Each function is one act that the demo shows and that the tests repeat under
-other conditions.  They fail with one line, and return how much they moved.
+Each function is one act, which the demo shows and the tests repeat under other
+conditions.  An act fails with one line, or returns how much data it moved.
 """
 
 import hashlib
 import os
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
-from . import disk, places
+from . import disk, places, pools
 from .arch import Arch, X86_64
 from .failure import expect
 from .guest import Guest
 from .machine import Machine
-from .process import Process
+from .units import KIB, MIB
 from .webserver import WebServer
 
-MIB = 1 << 20
 SEED = 2026
 WRITE_BYTES = 256 * MIB
 DOWNLOAD_BYTES = 64 * MIB
-RANDOM_BYTES = 4096
-PORT_BYTES = 64 * 1024
+RANDOM_BYTES = 4 * KIB
+PORT_BYTES = 64 * KIB
 
 ACCESS_PLATFORM_BIT = 33
 RESTRICTED_DMA_BIT = 45
@@ -31,9 +30,8 @@ DEVICES = 4
 
 
 def our_machine(accel: str, append: str = "", kernel: Optional[Path] = None,
-                arch: Arch = X86_64, **options) -> Machine:
-    """Our kernel on a machine without devices; options are those of Machine.
-    """
+                arch: Arch = X86_64, **options: Any) -> Machine:
+    """Our kernel on a machine without devices; options are Machine's."""
     kernel = kernel or arch.kernel
     places.require(arch.qemu, kernel, arch.initramfs, places.DISK,
                    places.PATTERN)
@@ -42,83 +40,80 @@ def our_machine(accel: str, append: str = "", kernel: Optional[Path] = None,
 
 
 def full_machine(accel: str, image: Path, writable: bool = True,
-                 append: str = "", **options) -> Machine:
+                 append: str = "", **options: Any) -> Machine:
     """Our kernel on a machine with all four kinds of device.
 
-    Wants a chardev 'port'; options are those of Machine.
+    Needs a chardev 'port'; options are Machine's.
     """
     machine = our_machine(accel, append, **options)
     return machine.disk(image, writable).network().random().port("port")
 
 
 def accepted(guest: Guest, bit: int) -> int:
-    """On how many of the devices the guest's drivers accepted a feature."""
+    """For how many devices the guest's drivers accepted a feature."""
     bits = guest.run("cat /sys/bus/virtio/devices/*/features")
     expect(len(bits) == DEVICES,
-           f"the guest has {len(bits)} virtio devices and not {DEVICES}")
+           f"the guest has {len(bits)} virtio devices, not {DEVICES}")
     return sum(word[bit] == "1" for word in bits)
 
 
-def check_bound(guest: Guest) -> None:
-    """The guest's drivers accepted the feature on each of its devices."""
+def check_restricted(guest: Guest) -> None:
+    """Checks that the guest's drivers accepted the feature everywhere."""
     refused = DEVICES - accepted(guest, RESTRICTED_DMA_BIT)
     expect(refused == 0,
            f"{refused} of {DEVICES} drivers run without RESTRICTED_DMA")
 
 
 def check_unaware(guest: Guest) -> None:
-    """The guest's drivers use the DMA API, and do not know the feature."""
+    """Checks that the drivers use the DMA API and do not know the feature."""
     expect(accepted(guest, RESTRICTED_DMA_BIT) == 0,
            "a driver accepted RESTRICTED_DMA")
     expect(accepted(guest, ACCESS_PLATFORM_BIT) == DEVICES,
            "a driver runs without ACCESS_PLATFORM")
 
 
-def verify_files(guest: Guest, mount: str = "-t ext4 /dev/vda"
-                 ) -> Dict[str, int]:
-    """Every file of the disk has the SHA-256 of the manifest.
-
-    mount: options and device; it is left mounted at /mnt.
-    """
+def verify_files(guest: Guest, device: str = "/dev/vda",
+                 file_system: str = "ext4") -> Dict[str, int]:
+    """Mounts the disk at /mnt and checks every file against the manifest."""
     wanted = disk.info()
-    guest.run(f"mount {mount} /mnt")
+    guest.run(f"mount -t {file_system} {device} /mnt")
     files = int(guest.values("verify-files")["files"])
     expect(files == wanted["files"],
-           f"the guest verified {files} files and not {wanted['files']}")
+           f"the guest verified {files} files, not {wanted['files']}")
     return wanted
 
 
 def write_pattern(guest: Guest, size: int = WRITE_BYTES) -> int:
-    """Writes to the mounted file system, syncs and unmounts."""
+    """Writes to the mounted file system, syncs it and unmounts it."""
     guest.run(f"write-pattern {SEED} {size}")
     guest.run("umount /mnt")
     return size
 
 
 def download(guest: Guest, size: int = DOWNLOAD_BYTES) -> int:
-    """Downloads a page from this host; it arrives as it was sent."""
+    """Downloads a page from this host and compares checksums."""
     page = disk.pattern(SEED + 1, size)
     with WebServer(page) as server:
         found = guest.values(f"download {server.url}")["sha256"]
     expect(found == hashlib.sha256(page).hexdigest(),
-           "the download has another SHA-256 in the guest than on the host")
+           "the SHA-256 of the download differs between guest and host")
     return size
 
 
 def read_random(guest: Guest, size: int = RANDOM_BYTES) -> int:
-    """Random numbers come from the virtio device, and are no constant."""
+    """Checks that random numbers are random and come from virtio."""
     found = guest.values(f"read-rng {size}")
     expect(found["source"].startswith("virtio_rng"),
-           f"/dev/hwrng reads from {found['source']} and not from virtio")
+           f"/dev/hwrng reads from {found['source']}, not from virtio")
     expect(int(found["bytes"]) == size,
-           f"/dev/hwrng gave {found['bytes']} bytes and not {size}")
+           f"/dev/hwrng gave {found['bytes']} bytes, not {size}")
     expect(int(found["gzipped"]) >= size,
-           "what /dev/hwrng gave is no noise: it can be compressed")
+           "what /dev/hwrng gave is not random: it can be compressed")
     return size
 
 
 def talk(guest: Guest, size: int = PORT_BYTES) -> int:
-    """Sends bytes to the virtio console port; the same bytes come back."""
+    """Sends bytes to the virtio console port; the guest sends them back."""
     message = os.urandom(size)
     port = guest.socket("port")
     port.settimeout(None)
@@ -130,49 +125,32 @@ def talk(guest: Guest, size: int = PORT_BYTES) -> int:
         expect(bool(data), "QEMU closed the console port")
         answer += data
     expect(answer == message,
-           "the console port brought back other bytes than it was sent")
+           "the console port returned other bytes than it was sent")
     return 2 * size
 
 
-def pool_of(qemu: Process) -> dict:
-    """What QEMU says of its only pool."""
-    pools = qemu.qmp.command("query-restricted-dma-pools")
-    expect(len(pools) == 1, f"QEMU has {len(pools)} pools and not one")
-    return pools[0]
-
-
 def check_pool(guest: Guest) -> int:
-    """Guest and host agree on a pool that was used, and not misused.
+    """Checks that all devices used the pool, and nothing but the pool.
 
     Returns the most bytes that the guest ever held in it.
     """
-    host = pool_of(guest)
-    inside = guest.values("pool-stats")
-    expect(inside.get("pool") == f"restricted-dma-pool@{host['base']:x}",
-           f"the guest's pool is {inside.get('pool', 'missing')}, the host's "
-           f"is at {host['base']:#x}")
-    expect(len(host["devices"]) == DEVICES,
-           f"QEMU has {len(host['devices'])} devices on the pool and not "
-           f"{DEVICES}")
-    expect(host["violations"] == 0,
-           f"QEMU counts {host['violations']} accesses outside the pool")
-    slot = host["size"] // int(inside["io_tlb_nslabs"])
-    most = int(inside["io_tlb_used_hiwater"]) * slot
-    expect(most > 0, "the guest's devices never used the pool")
-    return most
+    return pools.check_used(guest, DEVICES)
 
 
-def work(guest: Guest, size: int) -> None:
-    """Each device works in the pool, disk and network with so many bytes."""
+def work(guest: Guest, size: Optional[int] = None) -> None:
+    """Each device works in the pool.
+
+    size: bytes for the disk and for the network; by default as in the demo.
+    """
     verify_files(guest)
-    write_pattern(guest, size)
-    download(guest, size)
+    write_pattern(guest, size or WRITE_BYTES)
+    download(guest, size or DOWNLOAD_BYTES)
     read_random(guest)
     talk(guest)
     check_pool(guest)
 
 
-def use_all(guest: Guest, size: int) -> None:
-    """Drivers that accepted the feature work with their devices."""
-    check_bound(guest)
+def use_all(guest: Guest, size: Optional[int] = None) -> None:
+    """Does the same with drivers that must have accepted the feature."""
+    check_restricted(guest)
     work(guest, size)

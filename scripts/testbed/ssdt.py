@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ACPI tables with restricted pools that no sane firmware would describe."""
+"""Compiles ACPI tables with pools that no sane firmware would describe."""
 
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from .failure import expect
 
-# The UUID of device properties in _DSD
+# The UUID that marks device properties in _DSD
 PROPERTIES = "daffd814-6eba-4d8c-8a91-bc9bbf4aa301"
 
 
 class Pool(NamedTuple):
-    """One device; ranges are pairs of start and size, node is of NUMA."""
+    """A pool's device: its (start, size) ranges and its NUMA node."""
     ranges: List[Tuple[int, int]]
     properties: Tuple[str, ...] = ()
     node: Optional[int] = None
 
     def asl(self, number: int) -> str:
-        # without a range there is no _CRS at all
-        crs = "Name (_CRS, ResourceTemplate () {%s})" % "".join(
-            f"""
+        ranges = "".join(f"""
               QWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed,
                            Cacheable, ReadWrite, 0, {start:#x},
                            {start + size - 1:#x}, 0, {size:#x})"""
-            for start, size in self.ranges) if self.ranges else ""
+                         for start, size in self.ranges)
+        # Without a range the device has no _CRS at all.
+        crs = f"Name (_CRS, ResourceTemplate () {{{ranges}}})" \
+            if ranges else ""
         pxm = "" if self.node is None else f"Name (_PXM, {self.node})"
         more = "".join(f', Package () {{ "{name}", 1 }}'
                        for name in self.properties)
@@ -46,7 +47,7 @@ class Pool(NamedTuple):
 
 
 class Region(NamedTuple):
-    """What QEMU's node for the PCI function in a slot names as its pool."""
+    """Makes the PCI function in a slot name a pool, or something else."""
     slot: int
     target: str
 
@@ -62,10 +63,12 @@ class Region(NamedTuple):
     }}"""
 
 
-def make(path: Path, pools: List[Pool], regions: List[Region] = ()) -> Path:
-    """Compiles a table with these pools, which are PRP0001:00 and so on.
+def make(path: Path, pools: Sequence[Pool],
+         regions: Sequence[Region] = ()) -> Path:
+    """Compiles a table with these pools.
 
-    In the table they are \\_SB.RDP0 and so on."""
+    Linux calls them PRP0001:00 and so on, the table \\_SB.RDP0 and so on.
+    """
     source = path.with_suffix(".asl")
     devices = "".join(pool.asl(number) for number, pool in enumerate(pools))
     named = "".join(region.asl() for region in regions)
@@ -74,6 +77,6 @@ def make(path: Path, pools: List[Pool], regions: List[Region] = ()) -> Path:
     iasl = subprocess.run(["iasl", "-p", str(path.with_suffix("")),
                            str(source)], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
-    expect(iasl.returncode == 0, f"iasl does not take {source}: "
+    expect(iasl.returncode == 0, f"iasl rejects {source}: "
            + iasl.stdout.decode(errors="replace"))
     return path

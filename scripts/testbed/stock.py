@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The distribution's own kernel, which does not know restricted devices."""
+"""Boots the distribution's own kernel, which knows no restricted devices."""
 
 from pathlib import Path
+from typing import Any
 
 from . import places
 from .failure import expect
@@ -13,11 +14,11 @@ OPEN_DISK = "open"
 
 
 def boot(accel: str, image: Path, name: str, logs: Path = places.LOGS,
-         **options) -> Guest:
-    """Boots it with one image as two disks, of which one has a pool.
+         **options: Any) -> Guest:
+    """Boots it with one image as two disks, one of them attached to a pool.
 
-    The disk without a pool shows that kernel and image are well, so that
-    nothing but the pool keeps the other one away.
+    The other disk shows that kernel and image work, so that only the pool can
+    keep the first one away.  Options are those of Machine.
     """
     places.require(places.QEMU, places.STOCK_KERNEL, places.STOCK_INITRAMFS,
                    places.DISK)
@@ -31,13 +32,16 @@ def boot(accel: str, image: Path, name: str, logs: Path = places.LOGS,
 
 
 def check_refused(guest: Guest) -> str:
-    """The guest has the open disk only, and says why; returns what it says."""
+    """Checks that the guest has only the open disk and logs one refusal.
+
+    Returns the message.
+    """
     serials = guest.run("cat /sys/block/vd*/serial")
     expect(serials == [OPEN_DISK],
-           f"the stock kernel sees the disks {serials} and not the open one "
-           "alone")
+           f"the stock kernel sees the disks {serials}, not only the one "
+           "without a pool")
     said = guest.run("dmesg | sed -n "
                      f"'s/^\\[[^]]*\\] \\(.*{REFUSAL}.*\\)/\\1/p'")
     expect(len(said) == 1,
-           f"the stock kernel reports {len(said)} refusals and not one")
+           f"the stock kernel reports {len(said)} refusals, not one")
     return said[0]

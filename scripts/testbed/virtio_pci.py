@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small driver for a virtio-pci device on bus 0, over qtest."""
+"""A small driver for virtio-pci devices on bus 0, over qtest."""
 
-from typing import Dict
+from typing import Dict, Tuple
 
 from .failure import Failure
 from .qtest import Qtest
@@ -13,15 +13,17 @@ COMMAND, BAR0, CAPABILITIES = 0x04, 0x10, 0x34
 COMMAND_MEMORY_AND_MASTER = 0x6
 VENDOR_CAPABILITY = 0x09
 
-# kinds of virtio capability
+# types of virtio capability
 COMMON, NOTIFY = 1, 2
 
-# fields of the common configuration: offset, bytes
+# fields of the common configuration: offset and size in bytes
+Field = Tuple[int, int]
 DEVICE_FEATURE_SELECT, DEVICE_FEATURE = (0x00, 4), (0x04, 4)
 DRIVER_FEATURE_SELECT, DRIVER_FEATURE = (0x08, 4), (0x0c, 4)
 STATUS = (0x14, 1)
 QUEUE_SELECT, QUEUE_SIZE, QUEUE_ENABLE = (0x16, 2), (0x18, 2), (0x1c, 2)
 QUEUE_NOTIFY_OFFSET = (0x1e, 2)
+# 64-bit fields: offset
 QUEUE_DESC, QUEUE_DRIVER, QUEUE_DEVICE = 0x20, 0x28, 0x30
 POOL_BASE, POOL_SIZE = 0x48, 0x50
 
@@ -33,9 +35,9 @@ F_VERSION_1, F_ACCESS_PLATFORM, F_RESTRICTED_DMA = 1 << 32, 1 << 33, 1 << 45
 
 
 class VirtioPci:
-    """Finds the first virtio device of a type and maps its registers.
+    """The first virtio device of a type, with its registers mapped.
 
-    window: where to put the memory BARs, in the PCI hole below 4 GiB.
+    window: where its memory BARs go, in the PCI hole below 4 GiB.
     """
 
     def __init__(self, qtest: Qtest, device_type: int, window: int):
@@ -43,7 +45,7 @@ class VirtioPci:
         self._slot = self._find(device_type)
         self._bars: Dict[int, int] = {}
         self._next_window = window
-        self._places: Dict[int, int] = {}
+        self._structures: Dict[int, int] = {}
         self._notify_multiplier = 0
         self._read_capabilities()
         qtest.config_write(self._slot, COMMAND, COMMAND_MEMORY_AND_MASTER)
@@ -63,7 +65,7 @@ class VirtioPci:
             kind = word >> 24
             if word & 0xff == VENDOR_CAPABILITY and kind in (COMMON, NOTIFY):
                 bar = self._qtest.config_read(self._slot, offset + 4) & 0xff
-                self._places[kind] = self._map(bar) + \
+                self._structures[kind] = self._map(bar) + \
                     self._qtest.config_read(self._slot, offset + 8)
                 if kind == NOTIFY:
                     self._notify_multiplier = \
@@ -84,13 +86,13 @@ class VirtioPci:
             self._next_window = address + size
         return self._bars[bar]
 
-    def get(self, field) -> int:
+    def get(self, field: Field) -> int:
         offset, size = field
-        return self._qtest.load(self._places[COMMON] + offset, size)
+        return self._qtest.load(self._structures[COMMON] + offset, size)
 
-    def set(self, field, value: int) -> None:
+    def set(self, field: Field, value: int) -> None:
         offset, size = field
-        self._qtest.store(self._places[COMMON] + offset, value, size)
+        self._qtest.store(self._structures[COMMON] + offset, value, size)
 
     def get64(self, offset: int) -> int:
         return self.get((offset, 4)) | self.get((offset + 4, 4)) << 32
@@ -107,7 +109,7 @@ class VirtioPci:
         return value
 
     def accept(self, features: int) -> None:
-        """Resets the device and negotiates up to FEATURES_OK."""
+        """Resets the device and negotiates, up to writing FEATURES_OK."""
         self.set(STATUS, 0)
         self.set(STATUS, ACKNOWLEDGE | DRIVER)
         for half in (0, 1):
@@ -117,7 +119,7 @@ class VirtioPci:
 
     def enable_queue(self, size: int, desc: int, driver: int,
                      device: int, queue: int = 0) -> None:
-        """Sets up a queue; its three parts are at the given addresses."""
+        """Enables a queue whose three parts are at these addresses."""
         self.set(QUEUE_SELECT, queue)
         self.set(QUEUE_SIZE, size)
         self.set64(QUEUE_DESC, desc)
@@ -126,10 +128,10 @@ class VirtioPci:
         self.set(QUEUE_ENABLE, 1)
 
     def doorbell(self, queue: int) -> int:
-        """Where the driver writes the number of the queue to notify it."""
+        """The address to which a driver writes a queue's number."""
         self.set(QUEUE_SELECT, queue)
         offset = self.get(QUEUE_NOTIFY_OFFSET) * self._notify_multiplier
-        return self._places[NOTIFY] + offset
+        return self._structures[NOTIFY] + offset
 
     def notify(self) -> None:
         self._qtest.store(self.doorbell(0), 0, 2)

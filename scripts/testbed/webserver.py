@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One page on the loopback interface, which a guest reaches as 10.0.2.2."""
+"""Serves one page on the loopback interface; a guest finds it at 10.0.2.2."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class WebServer:
     def __init__(self, page: bytes):
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(page)))
                 self.end_headers()
                 self.wfile.write(page)
 
-            def log_message(self, *_):
+            def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -25,11 +25,11 @@ class WebServer:
         """The address of the page as the guest sees it."""
         return f"http://10.0.2.2:{self._server.server_port}/"
 
-    def __enter__(self):
+    def __enter__(self) -> "WebServer":
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

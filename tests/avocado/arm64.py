@@ -1,62 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""64-bit Arm: pools that a device tree describes, or UEFI's ACPI tables."""
+"""64-bit Arm: a device tree or UEFI's ACPI tables describe the pools."""
 
-from architecture import SIZE, ArchTest
-from avocado import fail_on
+from typing import Any
 
-from testbed import addresses, places, scenes
+from architecture import BYTES, ArchTest, DeviceTreeTest
+from restricted import DEFAULT_POOL
+
+from testbed import addresses, places, pools, scenes
 from testbed.arch import AARCH64
-from testbed.failure import Failure
-
-GIB = 1024 * scenes.MIB
+from testbed.units import GIB
 
 
 class Arm64(ArchTest):
     arch = AARCH64
 
-    def check_default_pool(self, **options):
-        """A device that is not virtio uses the pool because it is the default.
-
-        options: those of Machine.
-        """
-        machine = scenes.our_machine(self.accel, arch=self.arch,
-                                     pool="64M,dma-default=on", **options)
-        machine.image("nvme", places.DISK, writable=False)
-        machine.other_device("nvme", "drive=nvme,serial=1")
+    def check_default_pool(self, **options: Any) -> None:
+        """An NVMe disk, which is not virtio, uses the default pool."""
+        machine = self.our_machine(pool=DEFAULT_POOL, **options)
+        machine.nvme(places.DISK)
         with self.start(machine) as guest:
             addresses.watch(guest)
             guest.run("rebind nvme")
-            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
-            pool = scenes.pool_of(guest)
+            scenes.verify_files(guest, "/dev/nvme0n1")
+            pool = pools.only(guest)
             guest.power_off()
         addresses.check_inside(guest.log, pool, "pci_nvme")
 
 
-class DeviceTree(Arm64):
+class DeviceTree(Arm64, DeviceTreeTest):
     """
     :avocado: tags=arch
     """
 
-    @fail_on(Failure)
-    def test_pci(self):
-        self.check_guest()
-
-    @fail_on(Failure)
-    def test_mmio(self):
-        self.check_guest(bus="mmio")
-
-    @fail_on(Failure)
-    def test_bindings(self):
-        self.check_bindings()
-        self.check_bindings(bus="mmio")
-
-    @fail_on(Failure)
-    def test_above_4_gib(self):
+    def test_above_4_gib(self) -> None:
         pool = self.check_guest(memory="4G")
         self.assertGreaterEqual(pool["base"], 4 * GIB)
 
-    @fail_on(Failure)
-    def test_default_pool(self):
+    def test_default_pool(self) -> None:
         self.check_default_pool()
 
 
@@ -65,16 +45,13 @@ class Uefi(Arm64):
     :avocado: tags=arch
     """
 
-    @fail_on(Failure)
-    def test_pci(self):
+    def test_pci(self) -> None:
         self.check_guest(uefi=True)
 
-    @fail_on(Failure)
-    def test_mmio(self):
+    def test_mmio(self) -> None:
         self.check_guest(uefi=True, bus="mmio")
 
-    @fail_on(Failure)
-    def test_default_pool(self):
+    def test_default_pool(self) -> None:
         self.check_default_pool(uefi=True)
 
 
@@ -86,62 +63,58 @@ class LargePages(Arm64):
 
     kernel = AARCH64.kernel_in("linux", "64k")
 
-    @fail_on(Failure)
-    def test_device_tree(self):
+    def test_device_tree(self) -> None:
         self.check_guest(kernel=self.kernel)
 
-    @fail_on(Failure)
-    def test_mmio(self):
+    def test_mmio(self) -> None:
         self.check_guest(kernel=self.kernel, bus="mmio")
 
-    @fail_on(Failure)
-    def test_neighbours(self):
-        """A pool of 2 MiB, and one right after it: a disk works in each.
+    def test_neighbours(self) -> None:
+        """A disk works in a pool of 2 MiB, and one in the pool right after it.
 
-        Rings take at least a page, and the struct pages of the two pools
-        share one.
+        A ring takes at least a page.  The struct pages of the two pools share
+        a page.
         """
-        machine = scenes.our_machine(self.accel, arch=self.arch, uefi=True,
-                                     kernel=self.kernel, pool="2M")
+        machine = self.our_machine(uefi=True, kernel=self.kernel, pool="2M")
         machine.add_pool("pool1", "64M")
         machine.disk(places.DISK, writable=False)
         machine.image("image1", places.DISK, writable=False)
         machine.device("virtio-blk-pci", "disk1", "drive=image1", pool="pool1")
         with self.start(machine) as guest:
             for disk in ("/dev/vda", "/dev/vdb"):
-                scenes.verify_files(guest, f"-t ext4 {disk}")
+                scenes.verify_files(guest, disk)
                 guest.run("umount /mnt")
-            pools = guest.qmp.command("query-restricted-dma-pools")
             self.assertEqual([(len(pool["devices"]), pool["violations"])
-                              for pool in pools], [(1, 0), (1, 0)])
+                              for pool in pools.every(guest)],
+                             [(1, 0), (1, 0)])
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_large_pool(self):
-        """With a device tree the kernel would clear all of it, and the host
-        would have to have so much memory."""
+    def test_large_pool(self) -> None:
+        """UEFI only: with a device tree the kernel clears the whole pool.
+
+        Then the host would need as much memory.
+        """
         self.check_guest(kernel=self.kernel, uefi=True, pool="16G")
 
 
 class Stock(Arm64):
-    """Linux without the series knows pools in device trees, and no feature.
+    """Linux without the series: it knows pools in device trees.
 
-    The devices do not offer the feature then, and are restricted all the same.
+    It does not know the feature.  The devices do not offer it here, and are
+    restricted all the same.
 
     :avocado: tags=arch,slow
     """
 
-    def check_stock(self, bus):
+    def check_stock(self, bus: str) -> None:
         kernel = AARCH64.kernel_in("base/linux")
         with self.boot(kernel=kernel, bus=bus, negotiate=False) as guest:
             scenes.check_unaware(guest)
-            scenes.work(guest, SIZE)
+            scenes.work(guest, BYTES)
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_pci(self):
+    def test_pci(self) -> None:
         self.check_stock("pci")
 
-    @fail_on(Failure)
-    def test_mmio(self):
+    def test_mmio(self) -> None:
         self.check_stock("mmio")

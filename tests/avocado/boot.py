@@ -1,29 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest boots on restricted devices and uses each of them."""
 
-from pathlib import Path
-
-from avocado import fail_on
 from restricted import GuestTest
 
 from testbed import disk, scenes
-from testbed.failure import Failure
 
 
 class Boot(GuestTest):
-    @fail_on(Failure)
-    def test_boot_path(self):
+    def test_boot_path(self) -> None:
         """
         :avocado: tags=quick
         """
-        image = disk.copy(Path(self.workdir) / "disk.img")
+        image = self.disk_copy()
         with self.boot(image) as guest:
-            scenes.check_bound(guest)
-            scenes.verify_files(guest)
-            written = scenes.write_pattern(guest)
-            scenes.download(guest)
-            scenes.read_random(guest)
-            scenes.talk(guest)
-            scenes.check_pool(guest)
+            scenes.use_all(guest)
             guest.power_off()
-        disk.check_written(image, scenes.SEED, written)
+        disk.check_written(image, scenes.SEED, scenes.WRITE_BYTES)

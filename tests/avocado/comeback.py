@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices come back into the pool after suspend and in the next kernel."""
+"""Devices use the pool again after suspend, and in the next kernel."""
 
-from pathlib import Path
-
-from avocado import fail_on
 from restricted import GuestTest
 
 from testbed import disk, places, scenes
-from testbed.failure import Failure
+from testbed.units import MIB
 from testbed.webserver import WebServer
 
-BYTES = 16 * scenes.MIB
+BYTES = 16 * MIB
 
 
 class Comeback(GuestTest):
-    @fail_on(Failure)
-    def test_suspend(self):
-        image = disk.copy(Path(self.workdir) / "disk.img")
+    def test_suspend(self) -> None:
+        image = self.disk_copy()
         with self.boot(image) as guest:
             for _ in range(3):
                 scenes.use_all(guest, BYTES)
@@ -25,9 +21,8 @@ class Comeback(GuestTest):
             guest.power_off()
         disk.check_written(image, scenes.SEED, BYTES)
 
-    @fail_on(Failure)
-    def test_kexec(self):
-        image = disk.copy(Path(self.workdir) / "disk.img")
+    def test_kexec(self) -> None:
+        image = self.disk_copy()
         with self.boot(image) as guest:
             scenes.use_all(guest, BYTES)
             for name, path in (("kernel", places.KERNEL),

@@ -3,91 +3,87 @@
 
 from pathlib import Path
 
-from avocado import fail_on
-from restricted import GuestTest
+from restricted import DEFAULT_POOL, GuestTest
 
-from testbed import addresses, disk, places, scenes, xfs
-from testbed.failure import Failure
+from testbed import addresses, disk, places, pools, scenes, xfs
+from testbed.guest import Guest
+from testbed.machine import Machine
+from testbed.units import MIB
 
-MIB = scenes.MIB
-WRITE = 16 * MIB
-DOWNLOAD = 16 * MIB
-POOL = "64M,dma-default=on"
+BYTES = 16 * MIB
 
 
 class DefaultPool(GuestTest):
-    @fail_on(Failure)
-    def test_devices_of_other_kinds(self):
-        """NVMe with xfs, SATA and USB storage with ext4, and e1000e.
+    def test_devices_of_other_kinds(self) -> None:
+        """NVMe with xfs, SATA and USB storage with ext4, and an e1000e card.
 
-        The files come from the host with their SHA-256, go from one disk to
-        the other, and the host looks at what arrived on each of them.
+        The guest checks the SHA-256 of files from the host, copies them from
+        one disk to another, and writes to each disk.  The host then checks
+        what arrived there.
         """
-        images = Path(self.workdir)
-        sata = disk.copy(images / "sata.img")
-        usb = disk.copy(images / "usb.img")
-        nvme = xfs.make(images / "nvme.img")
-        machine = scenes.our_machine(self.accel, pool=POOL)
-        machine.image("sata", sata, writable=True)
-        machine.image("usb", usb, writable=True)
-        machine.image("nvme", nvme, writable=True)
-        machine.other_device("ide-hd", "bus=ide.0,drive=sata")
-        machine.other_device("qemu-xhci")
-        machine.other_device("usb-storage", "drive=usb")
-        machine.other_device("nvme", "drive=nvme,serial=1")
-        machine.user_network()
-        machine.other_device("e1000e", "netdev=user0")
-        with self.start(machine) as guest:
+        sata, usb = (disk.copy(self.file(name))
+                     for name in ("sata.img", "usb.img"))
+        nvme = xfs.make(self.file("nvme.img"))
+        with self.start(self.machine_with(sata, usb, nvme)) as guest:
             addresses.watch(guest)
             guest.run("rebind nvme ahci xhci_hcd e1000e")
-            self.copy_files(guest, "ata", "nvme")
-            scenes.verify_files(guest, self.found(guest, "nvme", "xfs"))
-            scenes.write_pattern(guest, WRITE)
-            for bus in ("ata", "usb"):
-                scenes.verify_files(guest, self.found(guest, bus, "ext4"))
-                scenes.write_pattern(guest, WRITE)
-            scenes.download(guest, DOWNLOAD)
-            pool = scenes.pool_of(guest)
-            self.check_statistics(guest, pool)
+            self.copy_files(guest)
+            for bus, file_system in (("nvme", "xfs"), ("ata", "ext4"),
+                                     ("usb", "ext4")):
+                scenes.verify_files(guest, self.disk_on(guest, bus),
+                                    file_system)
+                scenes.write_pattern(guest, BYTES)
+            scenes.download(guest, BYTES)
+            pool = pools.only(guest)
+            self.check_statistics(guest)
             guest.power_off()
         addresses.check_inside(guest.log, pool)
         for image in (sata, usb):
-            disk.check_written(image, scenes.SEED, WRITE)
-        xfs.check_written(nvme, scenes.SEED, WRITE)
+            disk.check_written(image, scenes.SEED, BYTES)
+        xfs.check_written(nvme, scenes.SEED, BYTES)
 
-    @fail_on(Failure)
-    def test_device_behind_an_iommu(self):
-        """It is confined by the IOMMU, and has no need of the pool."""
-        machine = scenes.our_machine(self.accel, "intel_iommu=on", pool=POOL)
+    def test_device_behind_an_iommu(self) -> None:
+        """The IOMMU confines it, so it does not need the pool."""
+        machine = self.our_machine("intel_iommu=on", pool=DEFAULT_POOL)
         machine.other_device("intel-iommu")
-        machine.image("nvme", places.DISK, writable=False)
-        machine.other_device("nvme", "drive=nvme,serial=1")
+        machine.nvme(places.DISK)
         with self.start(machine) as guest:
             function = guest.run("readlink -f /sys/class/nvme/nvme0/device")[0]
             self.assertIn("iommu", guest.run(f"ls {function}"))
-            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
+            scenes.verify_files(guest, "/dev/nvme0n1")
             users = guest.run("cat /sys/kernel/debug/swiotlb/*/devices")
             self.assertFalse([user for user in users if "nvme" in user])
             stats = guest.values("pool-stats")
             self.assertEqual(int(stats["io_tlb_used_hiwater"]), 0)
             guest.power_off()
 
-    def found(self, guest, bus, file_system):
-        device = guest.run(f"find-disk {bus}")[0]
-        return f"-t {file_system} {device}"
+    def machine_with(self, sata: Path, usb: Path, nvme: Path) -> Machine:
+        """A machine with these disks and a network card, none of them virtio.
+        """
+        machine = self.our_machine(pool=DEFAULT_POOL)
+        machine.image("sata", sata, writable=True)
+        machine.image("usb", usb, writable=True)
+        machine.other_device("ide-hd", "bus=ide.0,drive=sata")
+        machine.other_device("qemu-xhci")
+        machine.other_device("usb-storage", "drive=usb")
+        machine.nvme(nvme, writable=True)
+        machine.user_network()
+        return machine.other_device("e1000e", "netdev=user0")
 
-    def copy_files(self, guest, source, target):
+    def disk_on(self, guest: Guest, bus: str) -> str:
+        return guest.run(f"find-disk {bus}")[0]
+
+    def copy_files(self, guest: Guest) -> None:
+        """Copies all files from the SATA disk to the NVMe disk."""
         guest.run("mkdir -p /target")
-        guest.run(f"mount {self.found(guest, source, 'ext4')} /mnt")
-        guest.run(f"mount {self.found(guest, target, 'xfs')} /target")
+        guest.run(f"mount -t ext4 {self.disk_on(guest, 'ata')} /mnt")
+        guest.run(f"mount -t xfs {self.disk_on(guest, 'nvme')} /target")
         guest.run("cp -r /mnt/. /target/")
         guest.run("umount /mnt /target")
 
-    def check_statistics(self, guest, pool):
-        """The pool held what the devices had, and no other memory did."""
-        stats = guest.values("pool-stats")
-        self.assertEqual(stats["pool"],
-                         f"restricted-dma-pool@{pool['base']:x}")
+    def check_statistics(self, guest: Guest) -> None:
+        """The guest's pool holds rings, and held buffers."""
+        stats = pools.check_found(guest)
         self.assertGreater(int(stats["io_tlb_used_hiwater"]), 0)
         self.assertGreater(int(stats["io_tlb_used"]), 0,
                            "rings are not in the pool")

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A pool that the firmware describes badly is refused, with what is wrong.
+"""The kernel refuses a pool that firmware describes badly, and says why.
 
-QEMU describes its pools well, so these tests bring tables of their own.
+QEMU describes its pools well, so these tests bring their own tables.
 """
 
 from base64 import b64encode
-from pathlib import Path
+from typing import Sequence
 
-from avocado import fail_on
 from restricted import GuestTest
 
-from testbed import places, scenes, ssdt
-from testbed.failure import Failure
+from testbed import places, pools, scenes, ssdt
+from testbed.guest import Guest
+from testbed.machine import Machine
+from testbed.units import KIB, MIB
 
-MIB = scenes.MIB
-# Taken from the RAM of the guest as memory that the firmware has reserved; the
-# ranges in it are kept apart, because the kernel makes no devices of ranges
-# that overlap in part
+# A part of the guest's RAM that is reserved for pools.  The ranges in it do
+# not touch: the kernel makes no devices of ranges that partly overlap.
 RESERVED, RESERVED_SIZE = 0x30000000, 192 * MIB
 RAM = 0x20000000
 POOL = 32 * MIB
@@ -24,12 +23,12 @@ POOL = 32 * MIB
 HIGH = 0x200000000
 
 GOOD = (RESERVED, RESERVED + 128 * MIB, RESERVED + 144 * MIB)
+# What the table says, and what the kernel says about it
 POOLS = (
-    # what the table says, and what the kernel says
     (ssdt.Pool([(GOOD[0], POOL)]), "32 MiB"),
     (ssdt.Pool([(RAM, POOL)]), "overlaps System RAM"),
     (ssdt.Pool([(RESERVED + 65 * MIB, POOL)]), "is not aligned"),
-    (ssdt.Pool([(RESERVED + 98 * MIB, 16 * MIB + 4096)]), "is not aligned"),
+    (ssdt.Pool([(RESERVED + 98 * MIB, 16 * MIB + 4 * KIB)]), "is not aligned"),
     (ssdt.Pool([]), "no memory range"),
     (ssdt.Pool([(GOOD[0], POOL)]), "is in use"),
     (ssdt.Pool([(GOOD[1], 8 * MIB), (GOOD[2], 8 * MIB)]), "8 MiB"),
@@ -37,19 +36,22 @@ POOLS = (
 
 
 class Firmware(GuestTest):
-    def machine(self, pools, regions=()):
-        """A machine whose firmware reserves the range and has these pools."""
-        table = ssdt.make(Path(self.workdir) / "pools.aml",
-                          [pool for pool, _ in pools], regions)
+    def machine_with(self, described: Sequence[ssdt.Pool],
+                     regions: Sequence[ssdt.Region] = ()) -> Machine:
+        """A machine whose firmware describes these pools, in reserved RAM."""
+        table = ssdt.make(self.file("pools.aml"), described, regions)
         reserve = f"memmap={RESERVED_SIZE // MIB}M${RESERVED:#x}"
-        machine = scenes.our_machine(self.accel, reserve, pool=None)
+        machine = self.our_machine(reserve, pool=None)
         return machine.add("-acpitable", f"file={table}")
 
-    @fail_on(Failure)
-    def test_bad_tables(self):
-        """Each pool gets its line for each range, and the good ones exist."""
-        with self.start(self.machine(POOLS)) as guest:
-            log = guest.run("dmesg")
+    def check_no_disk(self, guest: Guest) -> None:
+        self.assertEqual(guest.run("ls /sys/block"), [])
+
+    def test_bad_tables(self) -> None:
+        """The kernel logs a line per range and uses only the good ones."""
+        described = [pool for pool, _ in POOLS]
+        with self.start(self.machine_with(described)) as guest:
+            log = guest.kernel_log().splitlines()
             for number, (pool, words) in enumerate(POOLS):
                 name = f"PRP0001:{number:02x}"
                 said = [line for line in log if f"{name}: " in line]
@@ -57,71 +59,67 @@ class Firmware(GuestTest):
                                  f"lines about {name}: {said}")
                 for line in said:
                     self.assertIn(words, line)
-            pools = guest.run("ls /sys/kernel/debug/swiotlb | grep @")
-            self.assertEqual(pools, [f"restricted-dma-pool@{start:x}"
+            found = guest.run("ls /sys/kernel/debug/swiotlb | grep @")
+            self.assertEqual(found, [f"restricted-dma-pool@{start:x}"
                                      for start in GOOD])
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_default_pool_partly_in_ram(self):
-        """No device that would use it does any DMA, instead of all of it."""
-        pool = ssdt.Pool([(RESERVED - POOL, 2 * POOL)], ("linux,dma-default",))
-        words = "no restricted DMA pool: the firmware must"
-        machine = self.machine([(pool, words)])
-        machine.image("nvme", places.DISK, writable=False)
-        machine.other_device("nvme", "drive=nvme,serial=1")
+    def test_default_pool_partly_in_ram(self) -> None:
+        """A device that would use it may do no DMA, rather than any DMA."""
+        machine = self.machine_with([ssdt.Pool([(RESERVED - POOL, 2 * POOL)],
+                                               ("linux,dma-default",))])
+        machine.nvme(places.DISK)
         with self.start(machine) as guest:
-            log = "\n".join(guest.run("dmesg"))
-            self.assertIn(f"PRP0001:00: {words}", log)
+            log = guest.kernel_log()
+            self.assertIn("PRP0001:00: no restricted DMA pool: the firmware "
+                          "must", log)
             self.assertRegex(log, "nvme .*: no DMA: the default restricted "
                                   "DMA pool is not usable")
-            self.assertEqual(guest.run("ls /sys/block"), [])
+            self.check_no_disk(guest)
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_device_that_names_a_pool(self):
-        """One names a pool and uses it; one names nothing and stays away."""
-        machine = self.machine(
-            POOLS[:1], [ssdt.Region(5, "\\_SB.RDP0"), ssdt.Region(6, "1")])
+    def test_device_that_names_a_pool(self) -> None:
+        """One disk names a pool and uses it; one names nothing and fails."""
+        machine = self.machine_with(
+            [ssdt.Pool([(GOOD[0], POOL)])],
+            [ssdt.Region(5, "\\_SB.RDP0"), ssdt.Region(6, "1")])
         for slot in (5, 6):
             machine.image(f"nvme{slot}", places.DISK, writable=False)
             machine.other_device(
                 "nvme", f"drive=nvme{slot},serial={slot},addr={slot}")
         with self.start(machine) as guest:
-            log = "\n".join(guest.run("dmesg"))
+            log = guest.kernel_log()
             self.assertIn(f"0000:00:05.0: DMA is restricted to {POOL:#x} "
                           f"bytes at {GOOD[0]:#x}", log)
             self.assertRegex(log, "0000:00:06.0: .*memory-region is broken")
             self.assertEqual(guest.run("ls /sys/block"), ["nvme0n1"])
-            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
+            scenes.verify_files(guest, "/dev/nvme0n1")
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_device_of_a_bad_pool(self):
-        """Where the platform is wrong about a pool, its device stays away.
+    def test_device_of_a_bad_pool(self) -> None:
+        """A virtio device is unusable if the kernel refuses its pool.
 
         The kernel is told that the first 2 MiB of the pool are RAM.
         """
-        machine = scenes.our_machine(
-            self.accel, f"memmap=2M%{HIGH:#x}-2+1", pool=f"64M,addr={HIGH:#x}")
+        machine = self.our_machine(f"memmap=2M%{HIGH:#x}-2+1",
+                                   pool=f"64M,addr={HIGH:#x}")
         machine.disk(places.DISK, writable=False)
         with self.start(machine) as guest:
-            log = "\n".join(guest.run("dmesg"))
+            log = guest.kernel_log()
             self.assertRegex(log, "PRP0001:00: .*overlaps System RAM")
             self.assertRegex(log, "virtio-pci 0000:.*restricted DMA pool")
-            self.assertEqual(guest.run("ls /sys/block"), [])
+            self.check_no_disk(guest)
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_nodes(self):
+    def test_nodes(self) -> None:
         """The pages of a pool are on the node that the firmware says.
 
-        What the pools span of a node shows it, for their sizes differ.
+        The sizes of the pools differ, so what they span on each node tells.
         """
         sizes = (8 * MIB, 16 * MIB)
-        machine = self.machine([(ssdt.Pool([(GOOD[number], size)],
-                                           node=number), "")
-                                for number, size in enumerate(sizes)])
+        machine = self.machine_with([
+            ssdt.Pool([(GOOD[number], size)], node=number)
+            for number, size in enumerate(sizes)])
         machine.nodes("512M", "512M")
         with self.start(machine) as guest:
             spanned = guest.run("awk '$4 == \"Device\" { device = 1 } "
@@ -131,33 +129,31 @@ class Firmware(GuestTest):
             self.assertEqual(spanned, [str(size) for size in sizes])
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_table_that_comes_late(self):
-        """A device does no DMA until its pool is there, then it works.
+    def test_table_that_comes_late(self) -> None:
+        """A device may do no DMA until its pool appears, and then works.
 
-        The kernel leaves QEMU's table alone, and is given one of ours.
+        The kernel ignores QEMU's table and later gets one of ours.
         """
-        machine = scenes.our_machine(self.accel, "acpi_no_static_ssdt")
+        machine = self.our_machine("acpi_no_static_ssdt")
         machine.disk(places.DISK, writable=False)
         with self.start(machine) as guest:
-            self.assertRegex("\n".join(guest.run("dmesg")),
+            self.assertRegex(guest.kernel_log(),
                              "virtio-pci 0000:.*restricted DMA pool")
-            self.assertEqual(guest.run("ls /sys/block"), [])
-            pool = scenes.pool_of(guest)
-            table = ssdt.make(Path(self.workdir) / "late.aml",
+            self.check_no_disk(guest)
+            pool = pools.only(guest)
+            table = ssdt.make(self.file("late.aml"),
                               [ssdt.Pool([(pool["base"], pool["size"])])])
             self.load(guest, table.read_bytes())
             guest.run("rebind virtio-pci")
             scenes.verify_files(guest)
-            self.assertEqual(scenes.pool_of(guest)["violations"], 0)
+            self.assertEqual(pools.only(guest)["violations"], 0)
             guest.power_off()
 
-    def load(self, guest, table):
-        """The running kernel takes a table with a pool, when it has time."""
+    def load(self, guest: Guest, table: bytes) -> None:
+        """Gives the running kernel a table and waits for its pool."""
         tables = "/sys/kernel/config/acpi/table"
         guest.run("mount -t configfs none /sys/kernel/config")
         guest.run(f"mkdir {tables}/late")
         guest.run(f"echo {b64encode(table).decode()} | base64 -d "
                   f">{tables}/late/aml")
-        guest.run("until ls /sys/kernel/debug/swiotlb | grep -q @; do "
-                  "usleep 100000; done")
+        guest.wait_until("ls /sys/kernel/debug/swiotlb | grep -q @")

@@ -1,47 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disks come and go while the guest runs."""
+"""Disks are plugged in and unplugged while the guest runs."""
 
 import hashlib
+from typing import Set
 
-from avocado import fail_on
 from restricted import GuestTest
 
-from testbed import places, scenes
-from testbed.failure import Failure
+from testbed import places, pools, scenes
+from testbed.guest import Guest
+from testbed.units import MIB
 
 DISKS = 50
-FUNCTIONS = 8                   # disks in a slot
+FUNCTIONS = 8                   # disks per slot
 PORTS = -(-DISKS // FUNCTIONS)
-BUSY = 8                        # disks that are read while they go
-BYTES = scenes.MIB
+BUSY = 8                        # disks that are read while they are unplugged
+BYTES = MIB
 UNPLUG_SECONDS = 600
 
 
 class Hotplug(GuestTest):
-    @fail_on(Failure)
-    def test_fifty_disks(self):
-        machine = scenes.full_machine(self.accel, places.DISK, writable=False)
+    def test_fifty_disks(self) -> None:
+        machine = self.full_machine()
         for port in range(PORTS):
             machine.add("-device",
                         f"pcie-root-port,id=port{port},chassis={port}")
         with self.start(machine) as guest:
             for number in range(DISKS):
                 self.plug(guest, number)
-            self.wait_disks(guest, 1 + DISKS)
-            self.assertEqual(self.devices(guest), scenes.DEVICES + DISKS)
+            self.wait_for_disks(guest, 1 + DISKS)
+            self.assertEqual(self.attached(guest), scenes.DEVICES + DISKS)
             self.check_content(guest)
 
             guest.run("for disk in $(ls /sys/block | grep ^vd | "
                       f"tail -n {BUSY}); do (while cat /dev/$disk; do :; done "
                       ">/dev/null 2>&1) & done")
-            self.unplug(guest)
-            self.wait_disks(guest, 1)
-            self.assertEqual(self.devices(guest), scenes.DEVICES)
+            self.unplug_all(guest)
+            self.wait_for_disks(guest, 1)
+            self.assertEqual(self.attached(guest), scenes.DEVICES)
             scenes.use_all(guest, BYTES)
             guest.power_off()
 
-    def plug(self, guest, number: int) -> None:
-        """Function 0 goes last: the guest looks at the slot then."""
+    def plug(self, guest: Guest, number: int) -> None:
+        """Function 0 of a slot goes last: only then does the guest look."""
         port, place = divmod(number, FUNCTIONS)
         last = min(FUNCTIONS, DISKS - port * FUNCTIONS) - 1
         guest.qmp.command("blockdev-add", **{
@@ -54,26 +54,26 @@ class Hotplug(GuestTest):
             "multifunction": True, "drive": f"image{number + 1}",
             "restricted-dma-pool": "pool0"})
 
-    def unplug(self, guest) -> None:
+    def unplug_all(self, guest: Guest) -> None:
         for port in range(PORTS):
             first = min((port + 1) * FUNCTIONS, DISKS) - 1
             guest.qmp.command("device_del", id=f"plugged{first}")
-        gone = set()
+        gone: Set[str] = set()
         while len(gone) < DISKS:
-            gone.add(guest.qmp.event("DEVICE_DELETED",
-                                     UNPLUG_SECONDS).get("device"))
-            gone.discard(None)
+            event = guest.qmp.event("DEVICE_DELETED", UNPLUG_SECONDS)
+            if "device" in event:
+                gone.add(event["device"])
 
-    def wait_disks(self, guest, wanted: int) -> None:
-        guest.run(f"while [ $(ls /sys/block | grep -c ^vd) != {wanted} ]; do "
-                  "usleep 100000; done")
+    def wait_for_disks(self, guest: Guest, wanted: int) -> None:
+        guest.wait_until(f"[ $(ls /sys/block | grep -c ^vd) = {wanted} ]")
 
-    def devices(self, guest) -> int:
-        pool = scenes.pool_of(guest)
+    def attached(self, guest: Guest) -> int:
+        """How many devices are attached to the pool; none violated it."""
+        pool = pools.only(guest)
         self.assertEqual(pool["violations"], 0)
         return len(pool["devices"])
 
-    def check_content(self, guest) -> None:
+    def check_content(self, guest: Guest) -> None:
         """All disks show the same image."""
         with places.DISK.open("rb") as file:
             wanted = hashlib.sha256(file.read(BYTES)).hexdigest()

@@ -1,76 +1,69 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pools that are too small or out of reach."""
+"""Pools that are too small, or out of a device's reach."""
 
 import hashlib
+from typing import List
 
-from avocado import fail_on
-from restricted import GuestTest
+from restricted import DEFAULT_POOL, GuestTest
 
 from testbed import places, scenes
-from testbed.failure import Failure
+from testbed.units import MIB
 
-MIB = scenes.MIB
 READERS = 16
-READ = 8 * MIB
-# Beyond what a 32-bit device reaches
+BLOCKS = 8              # of 1 MiB, which each of them reads
+# Beyond the reach of a 32-bit device
 HIGH = 0x200000000
 
 
 class Limits(GuestTest):
-    @fail_on(Failure)
-    def test_more_requests_than_pool(self):
-        """16 readers ask for 16 MiB at once from a pool of 2 MiB.
+    def test_more_requests_than_pool(self) -> None:
+        """16 readers together need 16 MiB of a pool of 2 MiB.
 
-        They wait for each other, all of them end, and what they read is
+        They wait for each other, all of them finish, and what they read is
         right.
         """
         with self.boot(pool="2M") as guest:
-            scenes.check_bound(guest)
-            guest.run("cd /tmp; for i in $(seq 0 %d); do "
-                      "dd if=/dev/vda bs=1M count=%d skip=$((i * %d)) "
-                      "iflag=direct 2>/dev/null | sha256sum >sum.$i & "
-                      "done; wait" % (READERS - 1, READ // MIB, READ // MIB))
-            found = [line.split()[0] for line in guest.run(
-                "cd /tmp; for i in $(seq 0 %d); do cat sum.$i; done"
-                % (READERS - 1))]
-            self.assertEqual(found, self.wanted())
+            scenes.check_restricted(guest)
+            readers = f"for i in $(seq 0 {READERS - 1}); do"
+            guest.run(f"cd /tmp; {readers} dd if=/dev/vda bs=1M "
+                      f"count={BLOCKS} skip=$((i * {BLOCKS})) iflag=direct "
+                      "2>/dev/null | sha256sum >sum.$i & done; wait")
+            sums = guest.run(f"cd /tmp; {readers} cat sum.$i; done")
+            self.assertEqual([line.split()[0] for line in sums],
+                             self.wanted_sums())
             scenes.verify_files(guest)
             scenes.check_pool(guest)
             guest.power_off()
 
-    def wanted(self):
+    def wanted_sums(self) -> List[str]:
         with places.DISK.open("rb") as image:
-            return [hashlib.sha256(image.read(READ)).hexdigest()
+            return [hashlib.sha256(image.read(BLOCKS * MIB)).hexdigest()
                     for _ in range(READERS)]
 
-    @fail_on(Failure)
-    def test_pool_out_of_reach(self):
-        """A card that knows 32-bit addresses, and the default pool above.
+    def test_pool_out_of_reach(self) -> None:
+        """A 32-bit network card cannot reach a default pool above 4 GiB.
 
-        It says so and stays away; a disk that reaches the pool works.
+        The kernel says so, and the card is unusable.  A disk that reaches the
+        pool works.
         """
-        machine = scenes.our_machine(
-            self.accel, pool=f"64M,dma-default=on,addr={HIGH:#x}")
+        machine = self.our_machine(pool=f"{DEFAULT_POOL},addr={HIGH:#x}")
         machine.user_network().other_device("i82557b", "netdev=user0")
-        machine.image("nvme", places.DISK, writable=False)
-        machine.other_device("nvme", "drive=nvme,serial=1")
+        machine.nvme(places.DISK)
         with self.start(machine) as guest:
-            log = "\n".join(guest.run("dmesg"))
             self.assertRegex(
-                log, "e100 .*32-bit DMA does not reach the restricted DMA "
-                     f"pool .*{HIGH:x}")
+                guest.kernel_log(),
+                "e100 .*32-bit DMA does not reach the restricted DMA "
+                f"pool .*{HIGH:x}")
             self.assertNotIn("eth0", guest.run("ls /sys/class/net"))
-            scenes.verify_files(guest, "-t ext4 /dev/nvme0n1")
+            scenes.verify_files(guest, "/dev/nvme0n1")
             guest.power_off()
 
-    @fail_on(Failure)
-    def test_more_devices_than_pool(self):
+    def test_more_devices_than_pool(self) -> None:
         """The rings of 49 disks do not fit into 2 MiB.
 
-        Disks that come too late stay away; the others work.
+        Disks that find no room are unusable; the others work.
         """
-        machine = scenes.full_machine(self.accel, places.DISK, writable=False,
-                                      pool="2M")
+        machine = self.full_machine(pool="2M")
         for slot in range(0x10, 0x16):
             for function in range(8):
                 name = f"null{slot:x}{function}"

@@ -1,36 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest moves to another QEMU while its devices work."""
+"""A guest migrates to another QEMU while its devices work."""
 
 import tempfile
 from pathlib import Path
 
-from avocado import fail_on
 from restricted import GuestTest
 
 from testbed import disk, scenes
-from testbed.failure import Failure
-from testbed.guest import Destination
+from testbed.guest import Destination, Guest
+from testbed.units import MIB
 
-BYTES = 16 * scenes.MIB
-MOVE_SECONDS = 600
+BYTES = 16 * MIB
+MIGRATION_SECONDS = 600
 
 
 class Migration(GuestTest):
-    @fail_on(Failure)
-    def test_live(self):
-        """The disk is written without a pause, on both sides."""
-        image = disk.copy(Path(self.workdir) / "disk.img")
+    def test_live(self) -> None:
+        """The guest writes to its disk all the time, on both sides."""
+        image = self.disk_copy()
         with self.boot(image) as source, self.destination(image) as guest:
-            scenes.check_bound(source)
+            scenes.check_restricted(source)
             scenes.verify_files(source)
             source.run("(status=0; until [ -e /tmp/stop -o $status != 0 ]; do "
                        f"write-pattern {scenes.SEED} {BYTES}; status=$?; "
                        "done; echo $status >/tmp/stopped) &")
-            self.move(source, guest)
+            self.migrate(source, guest)
 
-            guest.run("touch /tmp/stop; "
-                      "while [ ! -s /tmp/stopped ]; do usleep 100000; done; "
-                      "exit $(cat /tmp/stopped)")
+            guest.run("touch /tmp/stop")
+            guest.wait_until("[ -s /tmp/stopped ]")
+            guest.run("exit $(cat /tmp/stopped)")
             guest.run("echo 3 >/proc/sys/vm/drop_caches; verify-files")
             guest.run("umount /mnt")
             scenes.use_all(guest, BYTES)
@@ -38,18 +36,16 @@ class Migration(GuestTest):
         disk.check_written(image, scenes.SEED, BYTES)
 
     def destination(self, image: Path) -> Destination:
-        machine = scenes.full_machine(self.accel, image)
+        machine = self.full_machine(image)
         machine.add("-incoming", "defer")
         return Destination(machine, "destination", ["port"], self.logs)
 
-    def move(self, source, guest) -> None:
-        # the name of a socket has to be short
+    def migrate(self, source: Guest, guest: Guest) -> None:
+        # A socket's name must be short, and the folder of a test is not.
         with tempfile.TemporaryDirectory() as folder:
-            self.move_through(f"unix:{folder}/socket", source, guest)
-
-    def move_through(self, uri: str, source, guest) -> None:
-        guest.qmp.command("migrate-incoming", uri=uri)
-        source.qmp.command("migrate-set-parameters", **{
-            "downtime-limit": 2000, "max-bandwidth": 1 << 30})
-        source.qmp.command("migrate", uri=uri)
-        guest.qmp.event("RESUME", MOVE_SECONDS)
+            uri = f"unix:{folder}/socket"
+            guest.qmp.command("migrate-incoming", uri=uri)
+            source.qmp.command("migrate-set-parameters", **{
+                "downtime-limit": 2000, "max-bandwidth": 1 << 30})
+            source.qmp.command("migrate", uri=uri)
+            guest.qmp.event("RESUME", MIGRATION_SECONDS)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counts the instructions of DMA mappings, once at boot, for a device that no
- * pool has to do with. tests/bench/map-cost compiles this into kernels.
+ * Counts the instructions of DMA mappings once, at boot, for a device that has
+ * nothing to do with any pool. tests/bench/map-cost compiles this into kernels.
  *
- * Under QEMU's -icount shift=0 the time stamp counter counts instructions, so
- * one round is enough and every run gives the same.
+ * Under QEMU's -icount shift=0 the time stamp counter counts instructions. So
+ * one run is enough: each gives the same figures.
  */
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A virtqueue that is filled once and made available again and again, whole.
+"""A virtqueue that is filled once, then made available again and again.
 
-The rings lie in memory that we share with QEMU.  So a few bytes here and one
-notification there are all that a few hundred requests take, and nearly all
-processor time of QEMU is the device's work on them.
+The ring is in memory that we share with QEMU.  A few hundred requests take a
+few bytes here and one notification there, so QEMU spends nearly all of its
+processor time on the device's work.
 """
 
 import mmap
@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from testbed import virtio_pci as vp
 from testbed.failure import Failure
@@ -22,9 +22,9 @@ SPLIT_NO_INTERRUPT, PACKED_NO_INTERRUPT = 1, 1
 PACKED_AVAIL, PACKED_USED = 1 << 7, 1 << 15
 ANSWER_SECONDS = 60
 
-# what lies where
+# offsets into the memory
 DESC, DRIVER, DEVICE, TABLES, BUFFERS = 0, 0x8000, 0x10000, 0x20000, 0x100000
-TABLE_BYTES = 1024      # for each chain
+TABLE_BYTES = 1024      # per chain
 
 
 class Piece(NamedTuple):
@@ -35,16 +35,17 @@ class Piece(NamedTuple):
 
 
 Chain = List[Piece]
+Descriptor = Tuple[int, int, int]   # address, length, flags
 
 
 class Memory:
-    """Guest memory that we have mapped as well."""
+    """Guest memory that we map as well."""
 
     def __init__(self, base: int, file: Path, offset: int, size: int):
         self.base = base
         with file.open("r+b") as opened:
             self.bytes = mmap.mmap(opened.fileno(), size, offset=offset)
-        # A word of it is one load or store, as a device may expect.
+        # Each word is one load or store, as a device may expect.
         self.words = memoryview(self.bytes).cast("H")
 
     def fill(self, offset: int, data: bytes) -> None:
@@ -52,7 +53,7 @@ class Memory:
 
 
 class Ring:
-    """What both formats have in common."""
+    """What split and packed rings have in common."""
 
     feature = 0
     no_interrupt = b""
@@ -68,8 +69,8 @@ class Ring:
         memory.fill(DRIVER, self.no_interrupt)
         self.prepare()
 
-    def descriptors(self, number: int) -> List[tuple]:
-        """(address, length, flags) of a chain's descriptors in the ring."""
+    def descriptors(self, number: int) -> List[Descriptor]:
+        """A chain's descriptors in the ring."""
         chain = [(self.memory.base + piece.offset, piece.size,
                   NEXT * (piece is not self.chains[number][-1]) |
                   DEVICE_WRITES * piece.device_writes)
@@ -87,36 +88,40 @@ class Ring:
                             base + DEVICE, queue)
 
     def wait(self) -> None:
-        """Until the device has returned all chains."""
+        """Waits until the device has returned all chains."""
         end = time.monotonic() + ANSWER_SECONDS
         while not self.done():
             os.sched_yield()
             if time.monotonic() > end:
                 raise Failure("the device does not return its requests")
 
-    def table(self, chain: List[tuple]) -> bytes:
+    def table(self, chain: List[Descriptor]) -> bytes:
+        """An indirect table that holds the chain."""
         raise NotImplementedError
 
     def prepare(self) -> None:
+        """Writes the descriptors of all chains."""
         raise NotImplementedError
 
     def submit(self) -> None:
+        """Makes all chains available."""
         raise NotImplementedError
 
     def done(self) -> bool:
+        """Whether the device has returned all chains."""
         raise NotImplementedError
 
 
 class SplitRing(Ring):
     no_interrupt = struct.pack("<H", SPLIT_NO_INTERRUPT)
 
-    def table(self, chain):
+    def table(self, chain: List[Descriptor]) -> bytes:
         return b"".join(DESCRIPTOR.pack(*piece, index + 1)
                         for index, piece in enumerate(chain))
 
-    def prepare(self):
-        # The device wants a power of two, and so does an available ring that
-        # shall be the same each time.
+    def prepare(self) -> None:
+        # A power of two: the device requires it, and only then can the
+        # available ring stay the same each time.
         self.entries = 1 << (self.entries - 1).bit_length()
         count = len(self.chains)
         for number in range(count):
@@ -131,11 +136,11 @@ class SplitRing(Ring):
             for entry in range(self.entries)))
         self._index = 0
 
-    def submit(self):
+    def submit(self) -> None:
         self._index = (self._index + len(self.chains)) & 0xffff
         self.memory.words[(DRIVER + 2) // 2] = self._index
 
-    def done(self):
+    def done(self) -> bool:
         return self.memory.words[(DEVICE + 2) // 2] == self._index
 
 
@@ -143,11 +148,11 @@ class PackedRing(Ring):
     feature = vp.F_RING_PACKED
     no_interrupt = struct.pack("<HH", 0, PACKED_NO_INTERRUPT)
 
-    def table(self, chain):
+    def table(self, chain: List[Descriptor]) -> bytes:
         return b"".join(DESCRIPTOR.pack(address, size, 0, flags)
                         for address, size, flags in chain)
 
-    def prepare(self):
+    def prepare(self) -> None:
         parts = [(*piece, number) for number in range(len(self.chains))
                  for piece in self.descriptors(number)]
         self._rounds = [b"".join(DESCRIPTOR.pack(address, size, number,
@@ -158,14 +163,14 @@ class PackedRing(Ring):
         last = (self.entries - self.stride) * DESCRIPTOR.size
         self._last_flags = (DESC + last + 14) // 2
 
-    def submit(self):
+    def submit(self) -> None:
         image = self._rounds[self._round % 2]
         self._round += 1
-        # The first goes last: the device takes chains in order.
+        # The first one goes last: the device takes chains in order.
         self.memory.fill(DESC + DESCRIPTOR.size, image[DESCRIPTOR.size:])
         self.memory.fill(DESC, image[:DESCRIPTOR.size])
 
-    def done(self):
+    def done(self) -> bool:
         flags = self.memory.words[self._last_flags]
         returned = PACKED_AVAIL | PACKED_USED if self._round % 2 else 0
         return flags & (PACKED_AVAIL | PACKED_USED) == returned
