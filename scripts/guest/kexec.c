@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * kexec KERNEL INITRAMFS COMMAND-LINE: loads a kernel.
- * kexec --start: leaves the running kernel for it.
+ * kexec --start: replaces the running kernel with it.
  */
 #include <fcntl.h>
 #include <linux/reboot.h>

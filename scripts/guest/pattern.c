@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pattern SEED BYTES: writes a stream that depends on nothing but SEED.
+ * pattern SEED BYTES: writes a stream that depends on SEED only.
  *
- * The guest writes it to its disk and the host compares what arrived, so that
- * neither of them has to keep a copy.  It is compiled once and runs on both.
- * The words are those of splitmix64: cheap under emulation, and no two pages
- * of the stream are alike.
+ * The guest writes the stream to its disk, and the host compares what arrived,
+ * so neither has to keep a copy.  Both run the same binary.  The words come from
+ * splitmix64, which is cheap under emulation, and no two pages are equal.
  */
 #include <stdint.h>
 #include <stdio.h>

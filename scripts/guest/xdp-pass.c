@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * xdp-pass INTERFACE COMMAND...: runs a command while an XDP program lets
- * every packet pass that the interface receives, and prints how many there
- * were.  Drivers receive into other buffers then: whole pages, which many of
- * them keep mapped and use again.
+ * xdp-pass INTERFACE COMMAND...: runs a command while an XDP program passes
+ * every packet that the interface receives, and prints how many there were.
+ * With an XDP program drivers receive into other buffers: whole pages, which
+ * many of them keep mapped and reuse.
  *
- * The exit status is that of the command.
+ * The exit status is the command's.
  */
 #include <linux/bpf.h>
 #include <linux/if_link.h>
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Returns what bpf(2) returns, a file descriptor or 0; ends where it fails */
+/* Returns what bpf(2) returns, a file descriptor or 0; exits on failure */
 static int bpf(int command, union bpf_attr *attr, const char *what)
 {
     long ret = syscall(SYS_bpf, command, attr, sizeof(*attr));
@@ -45,7 +45,7 @@ static int load(void)
     return bpf(BPF_PROG_LOAD, &attr, "xdp-pass: load");
 }
 
-/* The program stays as long as somebody has the link open */
+/* The program stays attached for as long as we keep the link open */
 static void attach(int program, const char *interface)
 {
     union bpf_attr attr = {
@@ -58,7 +58,7 @@ static void attach(int program, const char *interface)
     bpf(BPF_LINK_CREATE, &attr, "xdp-pass: attach");
 }
 
-/* Runs of programs are counted as long as somebody has this open */
+/* The kernel counts runs of programs for as long as we keep this open */
 static void count(void)
 {
     union bpf_attr attr = { .enable_stats.type = BPF_STATS_RUN_TIME };
