@@ -136,7 +136,7 @@ class Machine:
         self.image("image0", path, writable)
         return self.virtio("blk", "disk0", "drive=image0")
 
-    def nvme(self, path: Path, writable: bool = False) -> "Machine":
+    def nvme(self, path: Path, writable: bool = True) -> "Machine":
         """Adds an NVMe disk, which is not a virtio device."""
         self.image("nvme", path, writable)
         return self.other_device("nvme", "drive=nvme,serial=1")

@@ -17,7 +17,7 @@ class Arm64(ArchTest):
     def check_default_pool(self, **options: Any) -> None:
         """An NVMe disk, which is not virtio, uses the default pool."""
         machine = self.our_machine(pool=DEFAULT_POOL, **options)
-        machine.nvme(places.DISK)
+        machine.nvme(places.DISK, writable=False)
         with self.start(machine) as guest:
             addresses.watch(guest)
             guest.run("rebind nvme")

@@ -63,7 +63,7 @@ class DebugKernel(GuestTest):
     def test_default_pool(self) -> None:
         machine = self.our_machine(kernel=places.DEBUG_KERNEL,
                                    pool=DEFAULT_POOL)
-        machine.nvme(places.DISK)
+        machine.nvme(places.DISK, writable=False)
         machine.user_network().other_device("e1000e", "netdev=user0")
         with self.start(machine) as guest:
             scenes.verify_files(guest, "/dev/nvme0n1")

@@ -46,7 +46,7 @@ class DefaultPool(GuestTest):
         """The IOMMU confines it, so it does not need the pool."""
         machine = self.our_machine("intel_iommu=on", pool=DEFAULT_POOL)
         machine.other_device("intel-iommu")
-        machine.nvme(places.DISK)
+        machine.nvme(places.DISK, writable=False)
         with self.start(machine) as guest:
             function = guest.run("readlink -f /sys/class/nvme/nvme0/device")[0]
             self.assertIn("iommu", guest.run(f"ls {function}"))
@@ -66,7 +66,7 @@ class DefaultPool(GuestTest):
         machine.other_device("ide-hd", "bus=ide.0,drive=sata")
         machine.other_device("qemu-xhci")
         machine.other_device("usb-storage", "drive=usb")
-        machine.nvme(nvme, writable=True)
+        machine.nvme(nvme)
         machine.user_network()
         return machine.other_device("e1000e", "netdev=user0")
 

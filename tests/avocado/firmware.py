@@ -68,7 +68,7 @@ class Firmware(GuestTest):
         """A device that would use it may do no DMA, rather than any DMA."""
         machine = self.machine_with([ssdt.Pool([(RESERVED - POOL, 2 * POOL)],
                                                ("linux,dma-default",))])
-        machine.nvme(places.DISK)
+        machine.nvme(places.DISK, writable=False)
         with self.start(machine) as guest:
             log = guest.kernel_log()
             self.assertIn("PRP0001:00: no restricted DMA pool: the firmware "

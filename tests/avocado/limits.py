@@ -48,7 +48,7 @@ class Limits(GuestTest):
         """
         machine = self.our_machine(pool=f"{DEFAULT_POOL},addr={HIGH:#x}")
         machine.user_network().other_device("i82557b", "netdev=user0")
-        machine.nvme(places.DISK)
+        machine.nvme(places.DISK, writable=False)
         with self.start(machine) as guest:
             self.assertRegex(
                 guest.kernel_log(),
