@@ -11,7 +11,7 @@ out="$RDP_BUILD/guest"
 [[ $arch == x86_64 ]] || out+="/$arch"
 # The compiled programs of the guest
 names=(pattern kexec xdp-pass)
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # used by scripts that source this
 programs=("${names[@]/#/$out/}")
 mkdir -p "$out"
 

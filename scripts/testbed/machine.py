@@ -9,6 +9,7 @@ pooled=False or the machine has no pool.
 from pathlib import Path
 from typing import List, Optional
 
+from . import places
 from .arch import Arch, X86_64
 from .failure import Failure
 
@@ -96,9 +97,7 @@ class Machine:
         firmware = self.arch.uefi
         if not firmware:
             raise Failure(f"no UEFI firmware is known for {self.arch.name}")
-        if not firmware.exists():
-            raise Failure(f"{firmware} is missing: run ./run build "
-                          f"--arch={self.arch.name}")
+        places.require(firmware, arch=self.arch.name)
         self.add("-bios", str(firmware))
 
     def other_device(self, name: str, options: str = "") -> "Machine":

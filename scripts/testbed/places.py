@@ -33,11 +33,12 @@ DISK_INFO = GUEST / "disk.info"
 PATTERN = GUEST / "pattern"
 
 
-def require(*paths: Path) -> None:
+def require(*paths: Path, arch: str = "x86_64") -> None:
     """Fails with the command that makes what is missing."""
+    option = "" if arch == "x86_64" else f" --arch={arch}"
     for path in paths:
         if not path.exists():
-            raise Failure(f"{shown(path)} is missing: run ./run build")
+            raise Failure(f"{shown(path)} is missing: run ./run build{option}")
 
 
 def shown(path: Path) -> str:

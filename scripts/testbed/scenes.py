@@ -34,7 +34,7 @@ def our_machine(accel: str, append: str = "", kernel: Optional[Path] = None,
     """Our kernel on a machine without devices; options are Machine's."""
     kernel = kernel or arch.kernel
     places.require(arch.qemu, kernel, arch.initramfs, places.DISK,
-                   places.PATTERN)
+                   places.PATTERN, arch=arch.name)
     machine = Machine(accel, arch=arch, **options)
     return machine.kernel(kernel, arch.initramfs, append)
 
