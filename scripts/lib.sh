@@ -98,8 +98,10 @@ use_arch() {
 	cross=${cross#-}
 }
 
-# use_ccache: lets compilers share results between all clones of this project
+# use_ccache: lets compilers share results between all clones of this project.
+# What is new is compiled without a run of the preprocessor before (DEPEND), which
+# is a sixth of the processor time.
 use_ccache() {
 	export CCACHE_DIR="$RDP_CACHE/ccache" CCACHE_BASEDIR="$RDP_BUILD"
-	export CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G
+	export CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_MAXSIZE=5G
 }
