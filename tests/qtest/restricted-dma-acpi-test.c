@@ -13,8 +13,8 @@
 #include "libqos/fw_cfg.h"
 #include "libqos/malloc-pc.h"
 #include "qobject/qlist.h"
-#include "restricted-dma.h"
-#include "restricted-dma-aml.h"
+#include "restricted-dma/guest.h"
+#include "restricted-dma/aml.h"
 
 #define E820_RAM        1
 #define E820_RESERVED   2

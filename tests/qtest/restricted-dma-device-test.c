@@ -14,7 +14,7 @@
 #include "scsi/constants.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT        4
 #define SECTOR      8

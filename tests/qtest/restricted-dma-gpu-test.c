@@ -11,7 +11,7 @@
 #include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "standard-headers/linux/virtio_gpu.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT        4
 #define CTRL        0

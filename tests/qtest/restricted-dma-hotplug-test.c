@@ -9,7 +9,7 @@
 #include "qapi/error.h"
 #include "qobject/qjson.h"
 #include "qobject/qlist.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define FIRST_SLOT      4
 #define SLOTS           7           /* of 8 functions */

@@ -8,7 +8,7 @@
 #include "libqos/libqos-pc.h"
 #include "libqos/pci-pc.h"
 #include "qobject/qlist.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT            4
 

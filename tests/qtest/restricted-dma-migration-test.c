@@ -8,7 +8,7 @@
 #include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "qobject/qlist.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT            4
 #define RINGS           0x15a000        /* in the pool, and unmistakable */

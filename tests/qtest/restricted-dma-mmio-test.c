@@ -9,7 +9,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT        4
 #define SECTOR      8

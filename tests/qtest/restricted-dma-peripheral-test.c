@@ -16,7 +16,7 @@
 #include "standard-headers/linux/virtio_crypto.h"
 #include "standard-headers/linux/virtio_input.h"
 #include "standard-headers/linux/virtio_snd.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT        4
 #define MAX_BUFS    5

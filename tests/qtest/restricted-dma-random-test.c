@@ -24,7 +24,7 @@
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT            4
 #define RINGS_DEFAULT   250

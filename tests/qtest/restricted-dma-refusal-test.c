@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include <sys/un.h>
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define POOL    "-object restricted-dma-pool,id=pool0,size=2M "
 #define WITH    "restricted-dma-pool=pool0 "

@@ -8,7 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "restricted-dma.h"
+#include "restricted-dma/guest.h"
 
 #define SLOT        4
 #define BRIDGE      3

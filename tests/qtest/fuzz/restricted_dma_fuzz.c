@@ -15,7 +15,7 @@
 #include "qemu/osdep.h"
 #include "exec/memory.h"
 #include "tests/qtest/libqos/pci-pc.h"
-#include "tests/qtest/restricted-dma.h"
+#include "tests/qtest/restricted-dma/guest.h"
 #include "fuzz.h"
 #include "restricted_dma_guard.h"
 

@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "restricted-dma.h"
+#include "guest.h"
 
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
                      const char *id)

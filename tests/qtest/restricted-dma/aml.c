@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "restricted-dma-aml.h"
+#include "aml.h"
 
 #define HEADER_LEN          36
 

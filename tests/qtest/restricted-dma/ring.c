@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "restricted-dma.h"
+#include "guest.h"
 
 #define QUEUE_BYTES         0x4000
 

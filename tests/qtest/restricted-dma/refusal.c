@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "standard-headers/linux/virtio_blk.h"
-#include "restricted-dma.h"
+#include "guest.h"
 
 static bool event_reports(const QDict *data, const RdpAccess *bad)
 {

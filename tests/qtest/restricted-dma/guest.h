@@ -8,12 +8,12 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef TESTS_RESTRICTED_DMA_H
-#define TESTS_RESTRICTED_DMA_H
+#ifndef TESTS_RESTRICTED_DMA_GUEST_H
+#define TESTS_RESTRICTED_DMA_GUEST_H
 
-#include "libqtest.h"
-#include "libqos/generic-pcihost.h"
-#include "libqos/pci.h"
+#include "../libqtest.h"
+#include "../libqos/generic-pcihost.h"
+#include "../libqos/pci.h"
 #include "qemu/bitops.h"
 #include "qemu/units.h"
 #include "standard-headers/linux/pci_regs.h"
@@ -130,7 +130,7 @@ typedef struct RdpAccess {
     uint64_t len;
 } RdpAccess;
 
-/* The guest: restricted-dma-guest.c */
+/* The guest: guest.c */
 
 /* What to start where the kind of machine does not matter */
 const char *rdp_machine(void);
@@ -173,7 +173,7 @@ void rdp_forget_events(QTestState *qts);
 /* Wait until the device has done all that it was ever going to do */
 void rdp_settle(QTestState *qts);
 
-/* Its devices: restricted-dma-driver.c */
+/* Its devices: driver.c */
 
 /* Map the BARs of the device in @slot and let it master the bus */
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
@@ -208,7 +208,7 @@ void rdp_driver_ok(RdpDevice *dev);
 /* Wait until the device asks for a reset */
 void rdp_wait_needs_reset(RdpDevice *dev);
 
-/* Their rings: restricted-dma-ring.c */
+/* Their rings: ring.c */
 
 /* Choose ring addresses in the pool and clear that memory */
 void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
@@ -241,7 +241,7 @@ unsigned rdp_ring_used(RdpRing *ring);
 /* Wait until the device has returned everything */
 void rdp_ring_wait(RdpRing *ring);
 
-/* What has to follow: restricted-dma-check.c */
+/* What has to follow: refusal.c */
 
 /* Remember how much there was of all that rdp_assert_refused() counts ... */
 void rdp_ring_count(RdpRing *ring);

@@ -6,9 +6,9 @@
 
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
-#include "libqos/pci-pc.h"
+#include "../libqos/pci-pc.h"
 #include "qobject/qnum.h"
-#include "restricted-dma.h"
+#include "guest.h"
 
 static void file_init(RdpFile *file, const char *dir, const char *name,
                       size_t size, uint32_t seed)
