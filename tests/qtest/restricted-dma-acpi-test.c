@@ -1,5 +1,5 @@
 /*
- * Restricted DMA pools: where they are, and what the platform says of them
+ * Restricted DMA pools: where they are, and what the platform says about them
  *
  * Each machine is started with several sets of pools.  The memory map of the
  * firmware, the ACPI table and QMP have to agree with the command line, and
@@ -26,16 +26,16 @@ typedef struct Machine {
     const char *arch;
     const char *name;
     const char *options;
-    uint64_t low_ram;       /* at most, below 4 GiB; 0: RAM is in one piece */
-    const char *host;       /* PCI host bridge with a 64-bit hole above all */
-    uint64_t ram;           /* where RAM is that is in one piece */
-    uint64_t fw_cfg;        /* where its registers are if not in I/O space */
+    uint64_t low_ram;       /* most RAM below 4 GiB; 0: RAM is in one piece */
+    const char *host;       /* PCI host bridge, if its 64-bit hole can move */
+    uint64_t ram;           /* where RAM begins, if it is in one piece */
+    uint64_t fw_cfg;        /* its registers, if they are not in I/O space */
     bool dimms;             /* memory can be plugged */
 } Machine;
 
 /*
- * Firmware of virt, which takes ACPI tables and on Arm makes memory pluggable,
- * need not do anything.
+ * virt has ACPI tables, and on Arm pluggable memory, only with firmware.  What
+ * the firmware does is of no interest here.
  */
 #define FLASH(size) " -drive if=pflash,driver=null-co,size=" size \
                     ",read-zeroes=on,read-only=on"
@@ -100,7 +100,7 @@ typedef struct Case {
     const Layout *layout;
 } Case;
 
-/* A started machine, from which files of fw_cfg can be read */
+/* Start a machine from which files of fw_cfg can be read */
 static QOSState start(const Machine *machine, const char *options)
 {
     QOSState qs = {
@@ -122,7 +122,7 @@ static void stop(QOSState *qs, const Machine *machine)
     qtest_quit(qs->qts);
 }
 
-/* The registers of virt are big endian; those that libqos knows are not */
+/* The registers of virt are big endian, which libqos does not know */
 static void virt_fw_cfg_select(QFWCFG *fw_cfg, uint16_t key)
 {
     qtest_writew(fw_cfg->qts, fw_cfg->base + 8, bswap16(key));
@@ -182,7 +182,7 @@ static unsigned count_pools(const Layout *layout)
     return n;
 }
 
-/* What is expected of pool @i, as ACPI has it, apart from its place in there */
+/* What ACPI is expected to say about pool @i, apart from its name */
 static RdpAcpiPool expected(const Case *c, unsigned i)
 {
     const Pool *pool = &c->layout->pools[i];
@@ -194,7 +194,7 @@ static RdpAcpiPool expected(const Case *c, unsigned i)
     };
 }
 
-/* Where pool @i stands among all, sorted by id */
+/* The place of pool @i among all, sorted by id */
 static unsigned place(const Layout *layout, unsigned i)
 {
     unsigned before = 0, j;
@@ -359,7 +359,7 @@ static const uint8_t *find_table(const uint8_t *tables, size_t size,
     return NULL;
 }
 
-/* The table of pools; there must be no other one that mentions any */
+/* The table of pools, which must be the only one that mentions any */
 static uint8_t *read_ssdt(QOSState *qs, const Machine *machine, size_t *len)
 {
     size_t size, rest;
@@ -462,7 +462,7 @@ static void test_many(const void *data)
     stop(&qs, machine);
 }
 
-/* Without pools nothing of all this exists */
+/* Without pools none of all this exists */
 static void assert_map_without_pools(QOSState *qs, const Machine *machine)
 {
     g_autofree uint8_t *reserved = NULL;
@@ -471,7 +471,7 @@ static void assert_map_without_pools(QOSState *qs, const Machine *machine)
 
     assert_sane_map(map, n, 128 * MiB);
     for (i = 0; i < n; i++) {
-        /* far above there is a hole that AMD machines have */
+        /* AMD machines have a hole far above */
         g_assert_true(map[i].start < 4 * GiB || map[i].start > 512 * GiB);
     }
     reserved = read_fw_cfg(qs, machine, "etc/reserved-memory-end", &len);
@@ -501,7 +501,7 @@ static void test_none(const void *data)
     stop(&qs, machine);
 }
 
-/* Take the table to ASL and back with no complaint and no difference */
+/* iasl takes the table to ASL and back without complaint or difference */
 static void test_iasl(const void *data)
 {
     const Case *c = data;
@@ -522,7 +522,7 @@ static void test_iasl(const void *data)
     ssdt = read_ssdt(&qs, c->machine, &len);
     stop(&qs, c->machine);
 
-    /* Firmware does this otherwise */
+    /* The checksum, which is left to firmware */
     for (i = 0; i < len; i++) {
         sum += ssdt[i];
     }
@@ -541,7 +541,7 @@ static void test_iasl(const void *data)
     g_assert_cmpint(status, ==, 0);
     g_assert_nonnull(strstr(output, "0 Errors, 0 Warnings, 0 Remarks"));
     g_assert_true(g_file_get_contents(aml, &again, &again_len, NULL));
-    /* The header names the compiler */
+    /* The headers differ: they name the compiler */
     g_assert_cmpmem(again + ACPI_HEADER_LEN, again_len - ACPI_HEADER_LEN,
                     ssdt + ACPI_HEADER_LEN, len - ACPI_HEADER_LEN);
 
@@ -563,7 +563,7 @@ static void add_machine(const Machine *machine)
 {
     static Case cases[ARRAY_SIZE(machines) * ARRAY_SIZE(layouts)];
     static unsigned n;
-    bool first = !n;    /* of the architecture; all have the same table */
+    bool first = !n;    /* of the architecture: all make the same table */
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(layouts); i++) {

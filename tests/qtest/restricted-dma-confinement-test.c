@@ -1,78 +1,15 @@
 /*
  * Restricted DMA pools: a device reaches its pool and nothing else
  *
- * A virtio-blk device is handed every kind of address that a driver can give
- * it, at every kind of place outside its pool, in every form of virtqueue.
+ * A virtio-blk device gets every kind of address that a driver can give it, at
+ * every kind of place outside its pool, in every form of virtqueue.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "restricted-dma/guest.h"
-
-#define SLOT        4
-#define NOWHERE     (1ULL << 45)    /* an address with nothing behind it */
-#define SECTOR      8
-
-/* Which address of the driver is bad */
-typedef enum Kind {
-    DESC,
-    AVAIL,
-    USED,
-    TABLE,
-    HEADER,
-    DATA_OUT,
-    DATA_IN,
-    STATUS,
-} Kind;
-
-static const struct {
-    const char *name;
-    const char *what;       /* as the event puts it */
-    uint64_t align;         /* that the driver has to respect */
-} kinds[] = {
-    [DESC]      = { "descriptor-table", "descriptor-table", 16 },
-    [AVAIL]     = { "available-ring", "available-ring", 4 },
-    [USED]      = { "used-ring", "used-ring", 4 },
-    [TABLE]     = { "indirect-table", "indirect-table", 16 },
-    [HEADER]    = { "header", "buffer", 1 },
-    [DATA_OUT]  = { "data-out", "buffer", 1 },
-    [DATA_IN]   = { "data-in", "buffer", 1 },
-    [STATUS]    = { "status", "buffer", 1 },
-};
-
-/* Where it points */
-typedef enum Place {
-    IN_RAM,
-    AT_ZERO,
-    IN_NEIGHBOUR,
-    BELOW,
-    STRADDLES_START,
-    STRADDLES_END,
-    ENDS_TOO_LATE,
-    IN_MMIO,
-    IN_NOTHING,
-    AT_TOP,
-    WRAPS,
-    TOO_LONG,
-    PLACES
-} Place;
-
-static const char *const places[PLACES] = {
-    [IN_RAM] = "in RAM",
-    [AT_ZERO] = "at address 0",
-    [IN_NEIGHBOUR] = "in the pool next to it",
-    [BELOW] = "right below the pool",
-    [STRADDLES_START] = "across the start of the pool",
-    [STRADDLES_END] = "across the end of the pool",
-    [ENDS_TOO_LATE] = "at the end of the pool and slightly too long",
-    [IN_MMIO] = "in the device's own registers",
-    [IN_NOTHING] = "where there is nothing",
-    [AT_TOP] = "at the top of the address space",
-    [WRAPS] = "across the top of the address space",
-    [TOO_LONG] = "in the pool and 4 GiB long",
-};
+#include "restricted-dma/hostile.h"
 
 typedef struct Form {
     const char *machine;
@@ -84,68 +21,8 @@ typedef struct Form {
 
 typedef struct Case {
     Form form;
-    Kind kind;
+    RdpPart part;
 } Case;
-
-static bool is_ring(Kind kind)
-{
-    return kind == DESC || kind == AVAIL || kind == USED;
-}
-
-/* Whether something of @kind and @len bytes can be put at @place */
-static bool place_exists(Place place, Kind kind, uint64_t len)
-{
-    switch (place) {
-    case STRADDLES_START:
-    case STRADDLES_END:
-    case WRAPS:
-        return len >= 2 * kinds[kind].align;
-    case ENDS_TOO_LATE:
-        return len > kinds[kind].align;
-    case TOO_LONG:
-        return !is_ring(kind) && kind != TABLE;
-    default:
-        return true;
-    }
-}
-
-static uint64_t place_addr(RdpDevice *dev, Place place, uint64_t len,
-                           uint64_t align)
-{
-    uint64_t base = dev->guest->base;
-    uint64_t end = base + RDP_POOL_SIZE;
-    uint64_t rounded = ROUND_UP(len, align);
-    uint64_t half = ROUND_DOWN(len / 2, align);
-
-    switch (place) {
-    case IN_RAM:
-        return RDP_IN_RAM(dev->guest, RDP_VICTIM);
-    case AT_ZERO:
-        return 0;
-    case IN_NEIGHBOUR:
-        return end;
-    case BELOW:
-        return base - rounded;
-    case STRADDLES_START:
-        return base - half;
-    case STRADDLES_END:
-        return end - half;
-    case ENDS_TOO_LATE:
-        return ROUND_DOWN(end - len, align) + align;
-    case IN_MMIO:
-        return dev->bar.addr + dev->common;
-    case IN_NOTHING:
-        return NOWHERE;
-    case AT_TOP:
-        return -rounded;
-    case WRAPS:
-        return -half;
-    case TOO_LONG:
-        return base + RDP_BUFFERS;
-    default:
-        g_assert_not_reached();
-    }
-}
 
 static uint64_t form_features(const Form *form)
 {
@@ -156,132 +33,39 @@ static uint64_t form_features(const Form *form)
         (form->in_order ? BIT_ULL(VIRTIO_F_IN_ORDER) : 0);
 }
 
-static uint64_t form_table(const Form *form, RdpGuest *guest)
-{
-    return form->indirect ? guest->base + RDP_TABLE : RDP_NO_TABLE;
-}
-
 static RdpGuest *start(const Form *form, RdpDevice *dev)
 {
-    RdpGuest *guest = rdp_start(
-        form->machine, "-device virtio-blk-pci,id=dev0,addr=%d,drive=disk0,"
-        "restricted-dma-pool=poola,packed=on,in_order=on", SLOT);
-
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    return rdp_start_device(dev, form->machine, "-device virtio-blk-pci,"
+                            "drive=disk0,packed=on,in_order=on," RDP_CONFINED);
 }
 
-/* The buffer that is of @kind, if it is a kind of buffer */
-static RdpBuf *kind_buf(Kind kind, RdpBuf *bufs)
+static void assert_works(RdpDevice *dev, const Form *form)
 {
-    switch (kind) {
-    case HEADER:
-        return &bufs[0];
-    case DATA_OUT:
-    case DATA_IN:
-        return &bufs[1];
-    case STATUS:
-        return &bufs[2];
-    default:
-        return NULL;
-    }
+    rdp_blk_assert_works(dev, form_features(form), form->indirect);
 }
 
-/* Where the driver keeps the address that is of @kind */
-static uint64_t *kind_addr(Kind kind, RdpRing *ring, RdpBuf *bufs,
-                           uint64_t *table)
-{
-    switch (kind) {
-    case DESC:
-        return &ring->desc;
-    case AVAIL:
-        return &ring->avail;
-    case USED:
-        return &ring->used;
-    case TABLE:
-        return table;
-    default:
-        return &kind_buf(kind, bufs)->addr;
-    }
-}
-
-static uint64_t kind_len(Kind kind, const RdpRing *ring, RdpBuf *bufs,
-                         uint64_t features)
-{
-    switch (kind) {
-    case DESC:
-        return rdp_ring_desc_size(ring);
-    case AVAIL:
-        return rdp_ring_avail_size(ring, features);
-    case USED:
-        return rdp_ring_used_size(ring, features);
-    case TABLE:
-        return 3 * sizeof(struct vring_desc);
-    default:
-        return kind_buf(kind, bufs)->len;
-    }
-}
-
-static void assert_request_not_served(RdpGuest *guest)
-{
-    uint8_t data[RDP_BLK_DATA_SIZE], expected[RDP_BLK_DATA_SIZE];
-
-    qtest_bufread(guest->qts, guest->base + RDP_BLK_DATA, data, sizeof(data));
-    memset(expected, 0x5a, sizeof(expected));
-    g_assert_cmpmem(data, sizeof(data), expected, sizeof(expected));
-    g_assert_cmphex(qtest_readb(guest->qts, guest->base + RDP_BLK_STATUS), ==,
-                    0xff);
-}
-
-static void try_place(RdpDevice *dev, const Form *form, Kind kind, Place place)
-{
-    RdpGuest *guest = dev->guest;
-    uint64_t features = form_features(form);
-    uint64_t table = form_table(form, guest);
-    RdpAccess bad = { .what = kinds[kind].what };
-    RdpBuf bufs[3];
-    RdpRing ring;
-
-    g_assert_true(rdp_negotiate(dev, features));
-    rdp_ring_init(&ring, dev, 0, form->packed);
-    rdp_blk_request(guest, bufs, kind == DATA_OUT, SECTOR, 0x5a);
-
-    bad.len = kind_len(kind, &ring, bufs, features);
-    if (!place_exists(place, kind, bad.len)) {
-        return;
-    }
-    g_test_message("%s %s", kinds[kind].name, places[place]);
-    bad.addr = place_addr(dev, place, bad.len, kinds[kind].align);
-    if (place == TOO_LONG) {
-        bad.len = kind_buf(kind, bufs)->len = UINT32_MAX;
-    }
-    *kind_addr(kind, &ring, bufs, &table) = bad.addr;
-
-    /* Whatever the device should not look at is perfectly valid */
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_baseline(&ring);
-
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(dev);
-    rdp_ring_kick(&ring);
-
-    rdp_assert_refused(&ring, &bad, !is_ring(kind));
-    assert_request_not_served(guest);
-
-    rdp_blk_assert_works(dev, features, form->packed, form->indirect);
-}
-
-static void test_refused(const void *data)
+static void test_part(const void *data)
 {
     const Case *c = data;
     RdpDevice dev;
-    Place place;
 
     start(&c->form, &dev);
-    for (place = 0; place < PLACES; place++) {
-        try_place(&dev, &c->form, c->kind, place);
-    }
+    rdp_assert_part_confined(&dev, form_features(&c->form), c->part);
     rdp_device_stop(&dev);
+}
+
+/* Move a part of the request to the last bytes of the pool */
+static void move_to_end(RdpBlk *blk, RdpPart part)
+{
+    RdpGuest *guest = blk->ring.dev->guest;
+    uint64_t end = guest->base + RDP_POOL_SIZE;
+    uint64_t *addr = rdp_part_addr(part, blk);
+    uint64_t len = rdp_part_len(part, blk);
+    g_autofree void *content = g_malloc(len);
+
+    qtest_bufread(guest->qts, *addr, content, len);
+    *addr = ROUND_DOWN(end - len, rdp_part_align(part));
+    rdp_poke(guest, *addr, content, len);
 }
 
 /* The last bytes of the pool are as good as any */
@@ -289,44 +73,26 @@ static void test_edges(const void *data)
 {
     const Form *form = data;
     uint64_t features = form_features(form);
-    uint64_t end, table;
     RdpGuest *guest;
     RdpDevice dev;
-    Kind kind;
+    RdpPart part;
 
     guest = start(form, &dev);
-    end = guest->base + RDP_POOL_SIZE;
-    for (kind = DESC; kind <= STATUS; kind++) {
-        uint64_t *addr, len;
-        g_autofree void *content = NULL;
-        RdpBuf bufs[3];
-        RdpRing ring;
+    for (part = 0; part < RDP_PARTS; part++) {
+        RdpBlk blk;
 
-        if (kind == TABLE && !form->indirect) {
+        if (!rdp_part_exists(part, features)) {
             continue;
         }
-        g_test_message("%s at the end of the pool", kinds[kind].name);
-        g_assert_true(rdp_negotiate(&dev, features));
-        rdp_ring_init(&ring, &dev, 0, form->packed);
-        rdp_blk_request(guest, bufs, kind == DATA_OUT, SECTOR, 0x5a);
-        table = form_table(form, guest);
-
-        /* Move it there */
-        len = kind_len(kind, &ring, bufs, features);
-        content = g_malloc(len);
-        addr = kind_addr(kind, &ring, bufs, &table);
-        qtest_bufread(guest->qts, *addr, content, len);
-        *addr = ROUND_DOWN(end - len, kinds[kind].align);
-        rdp_poke(guest, *addr, content, len);
-        rdp_ring_add(&ring, bufs, 3, table);
+        g_test_message("%s at the end of the pool", rdp_part_name(part));
+        rdp_blk_init(&blk, &dev, features, part == RDP_PART_DATA_OUT);
+        move_to_end(&blk, part);
+        rdp_blk_add(&blk);
         rdp_snapshot(guest);
-
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
-        rdp_ring_kick(&ring);
-        rdp_ring_wait(&ring);
-        g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==, 0);
-        if (kind != DATA_OUT) {
+        rdp_blk_go(&blk);
+        rdp_ring_wait(&blk.ring);
+        g_assert_cmphex(qtest_readb(guest->qts, blk.bufs[2].addr), ==, 0);
+        if (part != RDP_PART_DATA_OUT) {
             rdp_assert_untouched(guest);
         }
     }
@@ -338,76 +104,67 @@ static void test_edges(const void *data)
 static void test_no_bytes(const void *data)
 {
     const Form *form = data;
-    uint64_t where[] = { 0, NOWHERE, UINT64_MAX, 0, 0 };
-    RdpGuest *guest;
     RdpDevice dev;
+    RdpGuest *guest = start(form, &dev);
+    const uint64_t where[] = {
+        RDP_IN_RAM(guest, RDP_VICTIM),
+        RDP_NOWHERE,
+        UINT64_MAX,
+        guest->base + RDP_BLK_DATA,
+        guest->base + RDP_POOL_SIZE,
+    };
     unsigned i;
 
-    guest = start(form, &dev);
-    where[0] = RDP_IN_RAM(guest, RDP_VICTIM);
-    where[3] = guest->base + RDP_BLK_DATA;
-    where[4] = guest->base + RDP_POOL_SIZE;
     for (i = 0; i < ARRAY_SIZE(where); i++) {
-        uint64_t table = form_table(form, guest);
-        RdpBuf bufs[3];
-        RdpRing ring;
+        RdpBlk blk;
 
         g_test_message("no bytes at 0x%" PRIx64, where[i]);
-        g_assert_true(rdp_negotiate(&dev, form_features(form)));
-        rdp_ring_init(&ring, &dev, 0, form->packed);
-        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        bufs[1].addr = where[i];
-        bufs[1].len = 0;
-        rdp_ring_add(&ring, bufs, 3, table);
+        rdp_blk_init(&blk, &dev, form_features(form), false);
+        blk.bufs[1].addr = where[i];
+        blk.bufs[1].len = 0;
+        rdp_blk_add(&blk);
         rdp_snapshot(guest);
-
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
-        rdp_ring_kick(&ring);
+        rdp_blk_go(&blk);
         rdp_wait_needs_reset(&dev);
-        g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+        g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
         rdp_assert_untouched(guest);
-        assert_request_not_served(guest);
-        rdp_blk_assert_works(&dev, form_features(form), form->packed,
-                             form->indirect);
+        rdp_blk_assert_not_served(guest);
+        assert_works(&dev, form);
     }
     rdp_device_stop(&dev);
 }
 
-/* Requests that are served touch RAM and the other pool no more than others */
+static void serve(RdpBlk *blk)
+{
+    rdp_blk_add(blk);
+    rdp_ring_kick(&blk->ring);
+    rdp_ring_wait(&blk->ring);
+}
+
+/* Requests that are served change neither RAM nor the other pool */
 static void test_canary(const void *data)
 {
     const Form *form = data;
-    uint64_t table;
     RdpGuest *guest;
-    RdpBuf bufs[3];
     RdpDevice dev;
-    RdpRing ring;
+    RdpBlk blk;
     unsigned i;
 
     guest = start(form, &dev);
-    table = form_table(form, guest);
-    g_assert_true(rdp_negotiate(&dev, form_features(form)));
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-
+    rdp_blk_setup(&blk, &dev, form_features(form));
     rdp_snapshot(guest);
     for (i = 0; i < 4 * RDP_RING_SIZE; i++) {
         uint64_t offset = i * RDP_BLK_DATA_SIZE;
         uint8_t read_back[RDP_BLK_DATA_SIZE];
 
-        rdp_blk_request(guest, bufs, true, offset / 512, i);
-        rdp_ring_add(&ring, bufs, 3, table);
-        rdp_ring_kick(&ring);
-        rdp_ring_wait(&ring);
+        rdp_blk_request(guest, blk.bufs, true, offset / 512, i);
+        serve(&blk);
         memset(guest->disk.before + offset, i, RDP_BLK_DATA_SIZE);
 
-        rdp_blk_request(guest, bufs, false, offset / 512, ~i);
-        rdp_ring_add(&ring, bufs, 3, table);
-        rdp_ring_kick(&ring);
-        rdp_ring_wait(&ring);
-        qtest_bufread(guest->qts, bufs[1].addr, read_back, sizeof(read_back));
+        rdp_blk_request(guest, blk.bufs, false, offset / 512, ~i);
+        serve(&blk);
+        qtest_bufread(guest->qts, blk.bufs[1].addr, read_back,
+                      sizeof(read_back));
         g_assert_cmpmem(read_back, sizeof(read_back),
                         guest->disk.before + offset, RDP_BLK_DATA_SIZE);
     }
@@ -416,63 +173,64 @@ static void test_canary(const void *data)
     rdp_device_stop(&dev);
 }
 
+/* Whatever the driver has just tried, the device returns nothing */
+static void assert_nothing_used(RdpBlk *blk)
+{
+    rdp_settle(blk->ring.dev->guest->qts);
+    g_assert_cmpuint(rdp_ring_used(&blk->ring), ==, 0);
+}
+
+/* All that a driver can try short of a reset */
+static void try_to_go_on(RdpBlk *blk)
+{
+    RdpDevice *dev = blk->ring.dev;
+    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
+
+    g_test_message("a good request");
+    rdp_blk_submit(blk);
+    assert_nothing_used(blk);
+
+    g_test_message("bus mastering off and on");
+    qpci_config_writew(dev->pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER);
+    qpci_config_writew(dev->pci, PCI_COMMAND, command);
+    rdp_driver_ok(dev);
+    rdp_ring_kick(&blk->ring);
+    assert_nothing_used(blk);
+
+    g_test_message("a new ring");
+    rdp_ring_reset(&blk->ring);
+    rdp_ring_init(&blk->ring, dev, 0, blk->ring.packed);
+    rdp_blk_read(dev->guest, blk->bufs);
+    rdp_blk_add(blk);
+    rdp_ring_enable(&blk->ring);
+    rdp_ring_kick(&blk->ring);
+    assert_nothing_used(blk);
+}
+
 /* Nothing short of a reset lets the device go on after a violation */
 static void test_stays_broken(const void *data)
 {
     const Form *form = data;
     uint64_t features = form_features(form) | BIT_ULL(VIRTIO_F_RING_RESET);
-    uint64_t table;
     RdpGuest *guest;
-    RdpBuf bufs[3];
     RdpDevice dev;
-    RdpRing ring;
-    uint16_t command;
+    RdpBlk blk;
 
     guest = start(form, &dev);
-    table = form_table(form, guest);
-    g_assert_true(rdp_negotiate(&dev, features));
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    rdp_ring_add(&ring, bufs, 3, table);
+    rdp_blk_setup(&blk, &dev, features);
+    blk.bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
+    rdp_blk_add(&blk);
     rdp_snapshot(guest);
-    rdp_ring_kick(&ring);
+    rdp_ring_kick(&blk.ring);
     rdp_wait_needs_reset(&dev);
 
-    g_test_message("a good request");
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_kick(&ring);
-    rdp_settle(guest->qts);
-    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-
-    g_test_message("bus mastering off and on");
-    command = qpci_config_readw(dev.pci, PCI_COMMAND);
-    qpci_config_writew(dev.pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER);
-    qpci_config_writew(dev.pci, PCI_COMMAND, command);
-    rdp_driver_ok(&dev);
-    rdp_ring_kick(&ring);
-    rdp_settle(guest->qts);
-    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-
-    g_test_message("a new ring");
-    rdp_ring_reset(&ring);
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_enable(&ring);
-    rdp_ring_kick(&ring);
-    rdp_settle(guest->qts);
-    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-
-    assert_request_not_served(guest);
+    try_to_go_on(&blk);
+    rdp_blk_assert_not_served(guest);
     rdp_assert_untouched(guest);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+    g_assert_true(rdp_needs_reset(&dev));
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 1);
 
-    rdp_blk_assert_works(&dev, features, form->packed, form->indirect);
+    rdp_blk_assert_works(&dev, features, form->indirect);
     rdp_device_stop(&dev);
 }
 
@@ -482,37 +240,28 @@ static void test_ring_moves_out(const void *data)
     const Form *form = data;
     uint64_t features = form_features(form) | BIT_ULL(VIRTIO_F_RING_RESET);
     RdpAccess bad = { .what = "used-ring" };
-    uint64_t table;
     RdpGuest *guest;
-    RdpBuf bufs[3];
     RdpDevice dev;
-    RdpRing ring;
+    RdpBlk blk;
 
     guest = start(form, &dev);
+    rdp_blk_setup(&blk, &dev, features);
+    serve(&blk);
+
+    rdp_ring_reset(&blk.ring);
+    rdp_ring_init(&blk.ring, &dev, 0, form->packed);
     bad.addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    table = form_table(form, guest);
-    g_assert_true(rdp_negotiate(&dev, features));
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
+    bad.len = rdp_ring_used_size(&blk.ring, features);
+    blk.ring.used = bad.addr;
+    rdp_blk_read(guest, blk.bufs);
+    rdp_blk_add(&blk);
+    rdp_ring_baseline(&blk.ring);
+    rdp_ring_enable(&blk.ring);
+    rdp_ring_kick(&blk.ring);
+    rdp_assert_refused(&blk.ring, &bad, true);
+    rdp_blk_assert_not_served(guest);
 
-    rdp_ring_reset(&ring);
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    ring.used = bad.addr;
-    bad.len = rdp_ring_used_size(&ring, features);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_baseline(&ring);
-    rdp_ring_enable(&ring);
-    rdp_ring_kick(&ring);
-    rdp_assert_refused(&ring, &bad, true);
-    assert_request_not_served(guest);
-
-    rdp_blk_assert_works(&dev, features, form->packed, form->indirect);
+    rdp_blk_assert_works(&dev, features, form->indirect);
     rdp_device_stop(&dev);
 }
 
@@ -525,38 +274,35 @@ static void test_size_stays(const void *data)
     const Form *form = data;
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
     unsigned i, n;
 
     guest = start(form, &dev);
-    g_assert_true(rdp_negotiate(&dev, form_features(form)));
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    /* A longer ring would not be in the pool any more */
-    ring.desc = guest->base + RDP_POOL_SIZE - rdp_ring_desc_size(&ring);
-    rdp_ring_enable(&ring);
+    rdp_blk_init(&blk, &dev, form_features(form), false);
+    /* A longer ring would no longer be in the pool */
+    blk.ring.desc = guest->base + RDP_POOL_SIZE -
+                    rdp_ring_desc_size(&blk.ring);
+    rdp_ring_enable(&blk.ring);
     rdp_driver_ok(&dev);
 
     for (i = 0; i < ARRAY_SIZE(sizes); i++) {
         g_test_message("size %u", sizes[i]);
-        rdp_ring_set_size(&ring, sizes[i]);
-        g_assert_cmpuint(rdp_ring_size(&ring), ==, RDP_RING_SIZE);
+        rdp_ring_set_size(&blk.ring, sizes[i]);
+        g_assert_cmpuint(rdp_ring_size(&blk.ring), ==, RDP_RING_SIZE);
         rdp_common_writew(&dev, VIRTIO_PCI_COMMON_Q_ENABLE, 1);
-        g_assert_cmpuint(rdp_ring_size(&ring), ==, RDP_RING_SIZE);
+        g_assert_cmpuint(rdp_ring_size(&blk.ring), ==, RDP_RING_SIZE);
 
-        /* Once around the ring, to where a smaller one has ended */
+        /* Once around the ring, past the end of a smaller one */
         for (n = 0; n < RDP_RING_SIZE; n++) {
-            rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-            rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
-            rdp_ring_kick(&ring);
-            rdp_ring_wait(&ring);
+            rdp_blk_submit(&blk);
+            rdp_ring_wait(&blk.ring);
         }
     }
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    g_assert_false(rdp_needs_reset(&dev));
     rdp_device_stop(&dev);
 }
 
-/* A table that is none: an error, and no access to where it is not */
+/* An indirect table of a bad length is an error, and leads to no access */
 static void test_bad_table(const void *data)
 {
     static const uint32_t lens[] = { 0, 1, 15, 17, 47, UINT32_MAX };
@@ -567,67 +313,55 @@ static void test_bad_table(const void *data)
 
     guest = start(form, &dev);
     for (i = 0; i < ARRAY_SIZE(lens); i++) {
-        uint64_t table = guest->base + RDP_TABLE;
         uint32_t len = cpu_to_le32(lens[i]);
-        RdpBuf bufs[3];
-        RdpRing ring;
+        RdpBlk blk;
 
         g_test_message("a table of %u bytes", lens[i]);
-        g_assert_true(rdp_negotiate(&dev, form_features(form)));
-        rdp_ring_init(&ring, &dev, 0, form->packed);
-        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        rdp_ring_add(&ring, bufs, 3, table);
+        rdp_blk_init(&blk, &dev, form_features(form), false);
+        rdp_blk_add(&blk);
         /* Both kinds of descriptor have their length there */
-        rdp_poke(guest, ring.desc + offsetof(struct vring_desc, len), &len,
+        rdp_poke(guest, blk.ring.desc + offsetof(struct vring_desc, len), &len,
                  sizeof(len));
         rdp_snapshot(guest);
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
-        rdp_ring_kick(&ring);
+        rdp_blk_go(&blk);
         rdp_wait_needs_reset(&dev);
-        g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-        assert_request_not_served(guest);
+        g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
+        rdp_blk_assert_not_served(guest);
         rdp_assert_untouched(guest);
     }
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
     rdp_device_stop(&dev);
 }
 
-/* A table in a table: its descriptor is one of a buffer, and checked as that */
+/* A descriptor in a table is checked as a buffer, even if it claims a table */
 static void test_nested_table(const void *data)
 {
     const Form *form = data;
-    RdpAccess bad = { .what = "buffer" };
     const uint16_t offset = form->packed ?
         offsetof(struct vring_packed_desc, flags) :
         offsetof(struct vring_desc, flags);
-    uint64_t table;
+    RdpAccess bad = { .what = "buffer" };
     uint16_t flags;
     RdpGuest *guest;
     RdpDevice dev;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    RdpBlk blk;
 
     guest = start(form, &dev);
+    rdp_blk_init(&blk, &dev, form_features(form), false);
     bad.addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    table = guest->base + RDP_TABLE;
-    g_assert_true(rdp_negotiate(&dev, form_features(form)));
-    rdp_ring_init(&ring, &dev, 0, form->packed);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    bufs[0].addr = bad.addr;
-    bad.len = bufs[0].len;
-    rdp_ring_add(&ring, bufs, 3, table);
-    flags = qtest_readw(guest->qts, table + offset) | VRING_DESC_F_INDIRECT;
-    qtest_writew(guest->qts, table + offset, flags);
-    rdp_ring_baseline(&ring);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-    rdp_ring_kick(&ring);
-    rdp_assert_refused(&ring, &bad, true);
+    bad.len = blk.bufs[0].len;
+    blk.bufs[0].addr = bad.addr;
+    rdp_blk_add(&blk);
+    flags = qtest_readw(guest->qts, blk.table + offset);
+    qtest_writew(guest->qts, blk.table + offset,
+                 flags | VRING_DESC_F_INDIRECT);
+    rdp_ring_baseline(&blk.ring);
+    rdp_blk_go(&blk);
+    rdp_assert_refused(&blk.ring, &bad, true);
     rdp_device_stop(&dev);
 }
 
-/* Whatever the device makes of rings on top of each other, it is in the pool */
+/* Whatever the device makes of rings that overlap, it stays in the pool */
 static void test_overlap(const void *data)
 {
     const Form *form = data;
@@ -637,25 +371,20 @@ static void test_overlap(const void *data)
 
     guest = start(form, &dev);
     for (i = 0; i < 8; i++) {
-        RdpBuf bufs[3];
-        RdpRing ring;
+        RdpBlk blk;
+        RdpRing *ring = &blk.ring;
 
         g_test_message("overlap %u", i);
-        g_assert_true(rdp_negotiate(&dev, form_features(form)));
-        rdp_ring_init(&ring, &dev, 0, form->packed);
-        ring.avail = i & 1 ? ring.desc : ring.avail;
-        ring.used = i & 2 ? ring.avail : ring.used;
-        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        bufs[1].addr = i & 4 ? ring.desc : bufs[1].addr;
-        rdp_ring_add(&ring, bufs, 3, form_table(form, guest));
+        rdp_blk_init(&blk, &dev, form_features(form), false);
+        ring->avail = i & 1 ? ring->desc : ring->avail;
+        ring->used = i & 2 ? ring->avail : ring->used;
+        blk.bufs[1].addr = i & 4 ? ring->desc : blk.bufs[1].addr;
+        rdp_blk_add(&blk);
         rdp_snapshot(guest);
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
-        rdp_ring_kick(&ring);
+        rdp_blk_go(&blk);
         rdp_settle(guest->qts);
         rdp_assert_memory_untouched(guest);
-        rdp_blk_assert_works(&dev, form_features(form), form->packed,
-                             form->indirect);
+        assert_works(&dev, form);
     }
     rdp_device_stop(&dev);
 }
@@ -681,15 +410,15 @@ static void add_form(const char *machine, bool packed, bool indirect,
                      bool event_idx, bool in_order)
 {
     const Form form = { machine, packed, indirect, event_idx, in_order };
-    Kind kind;
+    RdpPart part;
 
-    for (kind = DESC; kind <= STATUS; kind++) {
-        const Case c = { form, kind };
-        g_autofree char *path = form_path(&form, kinds[kind].name);
+    for (part = 0; part < RDP_PARTS; part++) {
+        const Case c = { form, part };
+        g_autofree char *path = form_path(&form, rdp_part_name(part));
 
-        if (kind != TABLE || indirect) {
-            qtest_add_data_func_full(path, g_memdup2(&c, sizeof(c)),
-                                     test_refused, g_free);
+        if (rdp_part_exists(part, form_features(&form))) {
+            qtest_add_data_func_full(path, g_memdup2(&c, sizeof(c)), test_part,
+                                     g_free);
         }
     }
     add_form_test(&form, "edges", test_edges);

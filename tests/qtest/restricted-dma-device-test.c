@@ -2,7 +2,7 @@
  * Restricted DMA pools: every kind of device that takes a pool is confined
  *
  * Each queue of each device type first does its work with buffers in the
- * pool, then is handed a buffer in RAM.
+ * pool, and then gets a buffer in RAM.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,39 +10,42 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include "qemu/bswap.h"
-#include "qemu/sockets.h"
 #include "scsi/constants.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/blk.h"
+#include "restricted-dma/msix.h"
+#include "restricted-dma/peer.h"
 
-#define SLOT        4
-#define SECTOR      8
+/* A device whose back end talks to the test through a socket */
+typedef struct Link {
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+    int peer;
+    int send_buffer;        /* bytes that wait for the test; 0: the default */
+} Link;
 
-#define DEV_OPTIONS "id=dev0,addr=4,restricted-dma-pool=poola"
-
-static void make_socketpair(int sv[2])
+/* @devices is followed by the number of the back end's socket */
+static void start_link(Link *link, const char *devices, const char *more)
 {
-    struct timeval timeout = { .tv_sec = 60 };
+    int fd;
 
-    g_assert_cmpint(socketpair(PF_UNIX, SOCK_STREAM, 0, sv), ==, 0);
-    g_assert_cmpint(setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &timeout,
-                               sizeof(timeout)), ==, 0);
+    link->peer = rdp_peer_new(&fd);
+    if (link->send_buffer) {
+        g_assert_cmpint(setsockopt(fd, SOL_SOCKET, SO_SNDBUF,
+                                   &link->send_buffer,
+                                   sizeof(link->send_buffer)), ==, 0);
+    }
+    link->guest = rdp_start_device(&link->dev, rdp_machine(), "%s%d %s",
+                                   devices, fd, more);
+    close(fd);
 }
 
-static void assert_received(int fd, const void *expected, size_t len)
+static void stop_link(Link *link)
 {
-    g_autofree uint8_t *buf = g_malloc(len);
-
-    g_assert_cmpint(recv(fd, buf, len, MSG_WAITALL), ==, len);
-    g_assert_cmpmem(buf, len, expected, len);
-}
-
-static void assert_received_nothing(int fd)
-{
-    uint8_t byte;
-
-    g_assert_cmpint(recv(fd, &byte, sizeof(byte), MSG_DONTWAIT), ==, -1);
+    close(link->peer);
+    rdp_device_stop(&link->dev);
 }
 
 static void fill_pattern(uint8_t *buf, size_t len, uint8_t seed)
@@ -56,33 +59,34 @@ static void fill_pattern(uint8_t *buf, size_t len, uint8_t seed)
 
 /* virtio-rng */
 
+static RdpGuest *start_rng(RdpDevice *dev)
+{
+    return rdp_start_device(dev, rdp_machine(), "-object rng-builtin,id=rng0 "
+                            "-device virtio-rng-pci,rng=rng0," RDP_CONFINED);
+}
+
 static void test_rng(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
-                                "-device virtio-rng-pci,rng=rng0,"
-                                DEV_OPTIONS);
     static const uint8_t zeroes[64];
     uint8_t bytes[64];
     RdpDevice dev;
-    RdpRing ring;
+    RdpGuest *guest = start_rng(&dev);
     RdpBuf buf = { RDP_BUF(guest, 0), sizeof(bytes), true };
+    RdpRing ring;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    rdp_setup(&dev, &ring, 0, 0);
+    rdp_setup(&dev, &ring, 0, RDP_FEATURES);
     rdp_poke(guest, buf.addr, zeroes, sizeof(zeroes));
     rdp_snapshot(guest);
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
+    rdp_ring_serve(&ring, &buf, 1);
     qtest_bufread(guest->qts, buf.addr, bytes, sizeof(bytes));
     g_assert_cmpint(memcmp(bytes, zeroes, sizeof(bytes)), !=, 0);
     rdp_assert_untouched(guest);
 
     rdp_assert_refuses(&ring, &buf, 1, 0);
 
-    rdp_setup(&dev, &ring, 0, 0);
+    rdp_setup(&dev, &ring, 0, RDP_FEATURES);
     buf.addr = RDP_BUF(guest, 0);
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
+    rdp_ring_serve(&ring, &buf, 1);
     rdp_device_stop(&dev);
 }
 
@@ -94,96 +98,97 @@ static void test_rng(void)
 #define NET_HDR     sizeof(struct virtio_net_hdr_mrg_rxbuf)
 #define PACKET_LEN  512
 
-static RdpGuest *start_net(RdpDevice *dev, int sv[2])
+static void start_net(Link *link, const char *properties)
 {
-    RdpGuest *guest;
+    g_autofree char *device = g_strdup_printf("-device virtio-net-pci,"
+                                              "netdev=net0," RDP_CONFINED
+                                              "%s", properties);
 
-    make_socketpair(sv);
-    guest = rdp_start(rdp_machine(), "-netdev socket,id=net0,fd=%d "
-                      "-device virtio-net-pci,netdev=net0," DEV_OPTIONS,
-                      sv[1]);
-    close(sv[1]);
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    start_link(link, "-netdev socket,id=net0,fd=", device);
 }
 
-static void make_packet(uint8_t *packet)
+static void make_packet(uint8_t packet[PACKET_LEN])
 {
     fill_pattern(packet, PACKET_LEN, 0x30);
     memset(packet, 0xff, 6);        /* broadcast: no filter drops it */
 }
 
+/* Put a packet into the pool, behind a header of zeros */
+static void make_tx(RdpGuest *guest, RdpBuf bufs[2],
+                    const uint8_t packet[PACKET_LEN])
+{
+    static const uint8_t hdr[NET_HDR];
+
+    rdp_poke(guest, RDP_BUF(guest, 0), hdr, sizeof(hdr));
+    rdp_poke(guest, RDP_BUF(guest, 1), packet, PACKET_LEN);
+    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
+    bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), PACKET_LEN, false };
+}
+
 /* The wire is a stream, with the length before each packet */
-static void send_packet(int fd, const uint8_t *packet)
+static void send_packet(Link *link, const uint8_t packet[PACKET_LEN])
 {
     uint32_t len = cpu_to_be32(PACKET_LEN);
 
-    g_assert_cmpint(send(fd, &len, sizeof(len), 0), ==, sizeof(len));
-    g_assert_cmpint(send(fd, packet, PACKET_LEN, 0), ==, PACKET_LEN);
+    rdp_peer_send(link->peer, &len, sizeof(len));
+    rdp_peer_send(link->peer, packet, PACKET_LEN);
+}
+
+static void assert_packet_sent(Link *link, const uint8_t packet[PACKET_LEN])
+{
+    uint32_t len = cpu_to_be32(PACKET_LEN);
+
+    rdp_peer_assert_received(link->peer, &len, sizeof(len));
+    rdp_peer_assert_received(link->peer, packet, PACKET_LEN);
 }
 
 static void test_net_tx(void)
 {
-    uint32_t wire_len = cpu_to_be32(PACKET_LEN);
-    static const uint8_t hdr[NET_HDR];
     uint8_t packet[PACKET_LEN];
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf bufs[2];
     unsigned bad;
-    int sv[2];
+    Link link = { };
 
-    guest = start_net(&dev, sv);
+    start_net(&link, "");
     make_packet(packet);
-    rdp_poke(guest, RDP_BUF(guest, 0), hdr, sizeof(hdr));
-    rdp_poke(guest, RDP_BUF(guest, 1), packet, sizeof(packet));
-
     for (bad = 0; bad < ARRAY_SIZE(bufs); bad++) {
-        bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
-        bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(packet), false };
-        rdp_setup(&dev, &ring, NET_TX, 0);
-        rdp_snapshot(guest);
-        rdp_ring_submit(&ring, bufs, 2);
-        rdp_ring_wait(&ring);
-        assert_received(sv[0], &wire_len, sizeof(wire_len));
-        assert_received(sv[0], packet, sizeof(packet));
-        rdp_assert_untouched(guest);
+        make_tx(link.guest, bufs, packet);
+        rdp_setup(&link.dev, &link.ring, NET_TX, RDP_FEATURES);
+        rdp_snapshot(link.guest);
+        rdp_ring_serve(&link.ring, bufs, 2);
+        assert_packet_sent(&link, packet);
+        rdp_assert_untouched(link.guest);
 
-        rdp_assert_refuses(&ring, bufs, 2, bad);
-        assert_received_nothing(sv[0]);
+        rdp_assert_refuses(&link.ring, bufs, 2, bad);
+        rdp_peer_assert_silent(link.peer);
     }
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    stop_link(&link);
 }
 
 static void test_net_rx(void)
 {
     uint8_t packet[PACKET_LEN], received[PACKET_LEN];
     RdpAccess access;
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf buf;
-    int sv[2];
+    Link link = { };
 
-    guest = start_net(&dev, sv);
-    buf = (RdpBuf) { RDP_BUF(guest, 0), 0x1000, true };
+    start_net(&link, "");
+    buf = (RdpBuf) { RDP_BUF(link.guest, 0), 0x1000, true };
     make_packet(packet);
-    rdp_setup(&dev, &ring, NET_RX, 0);
-    rdp_snapshot(guest);
-    rdp_ring_submit(&ring, &buf, 1);
-    send_packet(sv[0], packet);
-    rdp_ring_wait(&ring);
-    qtest_bufread(guest->qts, buf.addr + NET_HDR, received, sizeof(received));
+    rdp_setup(&link.dev, &link.ring, NET_RX, RDP_FEATURES);
+    rdp_snapshot(link.guest);
+    rdp_ring_submit(&link.ring, &buf, 1);
+    send_packet(&link, packet);
+    rdp_ring_wait(&link.ring);
+    qtest_bufread(link.guest->qts, buf.addr + NET_HDR, received,
+                  sizeof(received));
     g_assert_cmpmem(received, sizeof(received), packet, sizeof(packet));
-    rdp_assert_untouched(guest);
+    rdp_assert_untouched(link.guest);
 
-    access = rdp_submit_bad(&ring, &buf, 1, 0);
-    send_packet(sv[0], packet);
-    rdp_assert_refused(&ring, &access, true);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    access = rdp_submit_bad(&link.ring, &buf, 1, 0);
+    send_packet(&link, packet);
+    rdp_assert_refused(&link.ring, &access, true);
+    stop_link(&link);
 }
 
 /* The packet needs two buffers, and only the second is bad */
@@ -191,23 +196,20 @@ static void test_net_rx_mergeable(void)
 {
     uint8_t packet[PACKET_LEN];
     RdpAccess access;
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf bufs[2];
-    int sv[2];
+    Link link = { };
 
-    guest = start_net(&dev, sv);
-    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), PACKET_LEN / 2, true };
-    bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), PACKET_LEN, true };
+    start_net(&link, "");
+    bufs[0] = (RdpBuf) { RDP_BUF(link.guest, 0), PACKET_LEN / 2, true };
+    bufs[1] = (RdpBuf) { RDP_BUF(link.guest, 1), PACKET_LEN, true };
     make_packet(packet);
-    rdp_setup(&dev, &ring, NET_RX, BIT_ULL(VIRTIO_NET_F_MRG_RXBUF));
-    rdp_ring_add(&ring, &bufs[0], 1, RDP_NO_TABLE);
-    access = rdp_submit_bad(&ring, &bufs[1], 1, 0);
-    send_packet(sv[0], packet);
-    rdp_assert_refused(&ring, &access, true);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    rdp_setup(&link.dev, &link.ring, NET_RX,
+              RDP_FEATURES | BIT_ULL(VIRTIO_NET_F_MRG_RXBUF));
+    rdp_ring_add(&link.ring, &bufs[0], 1, RDP_NO_TABLE);
+    access = rdp_submit_bad(&link.ring, &bufs[1], 1, 0);
+    send_packet(&link, packet);
+    rdp_assert_refused(&link.ring, &access, true);
+    stop_link(&link);
 }
 
 static void test_net_ctrl(void)
@@ -218,13 +220,12 @@ static void test_net_ctrl(void)
     };
     const uint8_t on = 1;
     RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf bufs[3];
     unsigned bad;
-    int sv[2];
+    Link link = { };
 
-    guest = start_net(&dev, sv);
+    start_net(&link, "");
+    guest = link.guest;
     rdp_poke(guest, RDP_BUF(guest, 0), &hdr, sizeof(hdr));
     rdp_poke(guest, RDP_BUF(guest, 1), &on, sizeof(on));
 
@@ -235,17 +236,16 @@ static void test_net_ctrl(void)
         bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(on), false };
         bufs[2] = (RdpBuf) { RDP_BUF(guest, 2), sizeof(unset), true };
         rdp_poke(guest, bufs[2].addr, &unset, sizeof(unset));
-        rdp_setup(&dev, &ring, NET_CTRL, BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
-              BIT_ULL(VIRTIO_NET_F_CTRL_RX));
-        rdp_ring_submit(&ring, bufs, 3);
-        rdp_ring_wait(&ring);
+        rdp_setup(&link.dev, &link.ring, NET_CTRL,
+                  RDP_FEATURES | BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+                  BIT_ULL(VIRTIO_NET_F_CTRL_RX));
+        rdp_ring_serve(&link.ring, bufs, 3);
         g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==,
                         VIRTIO_NET_OK);
 
-        rdp_assert_refuses(&ring, bufs, 3, bad);
+        rdp_assert_refuses(&link.ring, bufs, 3, bad);
     }
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    stop_link(&link);
 }
 
 static void set_link(RdpGuest *guest, bool up)
@@ -254,111 +254,80 @@ static void set_link(RdpGuest *guest, bool up)
                              " {'name': 'net0', 'up': %i}}", up);
 }
 
-static void setup_packed(RdpDevice *dev, RdpRing *ring, uint16_t queue)
+/* A chain without an end */
+static void submit_endless_chain(RdpRing *ring, const RdpBuf *buf)
 {
-    g_assert_true(rdp_negotiate(dev, RDP_FEATURES |
-                                BIT_ULL(VIRTIO_F_RING_PACKED)));
-    rdp_ring_init(ring, dev, queue, true);
-    rdp_ring_enable(ring);
-    rdp_driver_ok(dev);
-}
-
-/* While the link is down the device returns packets without a look at them */
-static void test_net_link_down(void)
-{
-    uint32_t wire_len = cpu_to_be32(PACKET_LEN);
-    static const uint8_t hdr[NET_HDR];
-    uint8_t packet[PACKET_LEN];
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
+    QTestState *qts = ring->dev->guest->qts;
     RdpBuf bufs[RDP_RING_SIZE];
     uint64_t last;
     unsigned i;
-    int sv[2];
 
-    make_socketpair(sv);
-    guest = rdp_start(rdp_machine(), "-netdev socket,id=net0,fd=%d "
-                      "-device virtio-net-pci,packed=on,netdev=net0,"
-                      DEV_OPTIONS, sv[1]);
-    close(sv[1]);
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    make_packet(packet);
-    rdp_poke(guest, RDP_BUF(guest, 0), hdr, sizeof(hdr));
-    rdp_poke(guest, RDP_BUF(guest, 1), packet, sizeof(packet));
-    bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(hdr), false };
-    bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(packet), false };
-
-    setup_packed(&dev, &ring, NET_TX);
-    set_link(guest, false);
-    for (i = 0; i < 2 * RDP_RING_SIZE; i++) {
-        rdp_ring_submit(&ring, bufs, 2);
-        rdp_ring_wait(&ring);
-    }
-    assert_received_nothing(sv[0]);
-    set_link(guest, true);
-    rdp_ring_submit(&ring, bufs, 2);
-    rdp_ring_wait(&ring);
-    assert_received(sv[0], &wire_len, sizeof(wire_len));
-    assert_received(sv[0], packet, sizeof(packet));
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
-
-    /* A chain that goes round for ever */
     for (i = 0; i < RDP_RING_SIZE; i++) {
-        bufs[i] = bufs[0];
+        bufs[i] = *buf;
     }
-    setup_packed(&dev, &ring, NET_TX);
-    set_link(guest, false);
-    rdp_ring_add(&ring, bufs, RDP_RING_SIZE, RDP_NO_TABLE);
-    last = ring.desc + rdp_ring_desc_size(&ring) - sizeof(uint16_t);
-    qtest_writew(guest->qts, last, qtest_readw(guest->qts, last) |
-                 VRING_DESC_F_NEXT);
-    rdp_ring_kick(&ring);
-    rdp_wait_needs_reset(&dev);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    rdp_ring_add(ring, bufs, RDP_RING_SIZE, RDP_NO_TABLE);
+    last = ring->desc + rdp_ring_desc_size(ring) - sizeof(uint16_t);
+    qtest_writew(qts, last, qtest_readw(qts, last) | VRING_DESC_F_NEXT);
+    rdp_ring_kick(ring);
 }
 
-/* A packet waits for a peer that does not take it, and more in the ring */
+/* While the link is down, the device returns packets without looking */
+static void test_net_link_down(void)
+{
+    const uint64_t features = RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_PACKED);
+    uint8_t packet[PACKET_LEN];
+    RdpBuf bufs[2];
+    unsigned i;
+    Link link = { };
+
+    start_net(&link, ",packed=on");
+    make_packet(packet);
+    make_tx(link.guest, bufs, packet);
+    rdp_setup(&link.dev, &link.ring, NET_TX, features);
+    set_link(link.guest, false);
+    for (i = 0; i < 2 * RDP_RING_SIZE; i++) {
+        rdp_ring_serve(&link.ring, bufs, 2);
+    }
+    rdp_peer_assert_silent(link.peer);
+    set_link(link.guest, true);
+    rdp_ring_serve(&link.ring, bufs, 2);
+    assert_packet_sent(&link, packet);
+    g_assert_false(rdp_needs_reset(&link.dev));
+
+    rdp_setup(&link.dev, &link.ring, NET_TX, features);
+    set_link(link.guest, false);
+    submit_endless_chain(&link.ring, &bufs[0]);
+    rdp_wait_needs_reset(&link.dev);
+    stop_link(&link);
+}
+
+/* One packet waits for a peer that does not take it, others in the ring */
 static void test_net_queue_reset(void)
 {
-    const int small = 1;    /* the kernel makes it a few KiB */
-    uint8_t packet[PACKET_LEN];
+    Link link = { .send_buffer = 1 };   /* the kernel makes it a few KiB */
     RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf buf;
-    int sv[2];
 
-    make_socketpair(sv);
-    g_assert_cmpint(setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &small,
-                               sizeof(small)), ==, 0);
-    guest = rdp_start(rdp_machine(), "-netdev socket,id=net0,fd=%d "
-                      "-device virtio-net-pci,netdev=net0," DEV_OPTIONS,
-                      sv[1]);
-    close(sv[1]);
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    rdp_setup(&dev, &ring, NET_TX, BIT_ULL(VIRTIO_F_RING_RESET));
+    start_net(&link, "");
+    guest = link.guest;
+    rdp_setup(&link.dev, &link.ring, NET_TX,
+              RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_RESET));
     buf = (RdpBuf) { RDP_BUF(guest, 0), PACKET_LEN, false };
     rdp_fill(guest, buf.addr, 0, PACKET_LEN);
-    while (ring.added < RDP_RING_SIZE) {
-        rdp_ring_add(&ring, &buf, 1, RDP_NO_TABLE);
+    while (link.ring.added < RDP_RING_SIZE) {
+        rdp_ring_add(&link.ring, &buf, 1, RDP_NO_TABLE);
     }
-    rdp_ring_kick(&ring);
-    RDP_WAIT_FOR(rdp_ring_used(&ring) > 0);
-    g_assert_cmpuint(rdp_ring_used(&ring), <, ring.added);
+    rdp_ring_kick(&link.ring);
+    RDP_WAIT_FOR(rdp_ring_used(&link.ring) > 0);
+    g_assert_cmpuint(rdp_ring_used(&link.ring), <, link.ring.added);
 
-    rdp_ring_reset(&ring);
-    rdp_ring_init(&ring, &dev, NET_TX, false);
-    rdp_ring_enable(&ring);
-    while (recv(sv[0], packet, sizeof(packet), MSG_DONTWAIT) > 0) {
-        /* take what was sent */
-    }
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    rdp_ring_reset(&link.ring);
+    rdp_ring_init(&link.ring, &link.dev, NET_TX, false);
+    rdp_ring_enable(&link.ring);
+    rdp_peer_drain(link.peer);
+    rdp_ring_serve(&link.ring, &buf, 1);
+    g_assert_false(rdp_needs_reset(&link.dev));
+    stop_link(&link);
 }
 
 /* virtio-console */
@@ -366,42 +335,31 @@ static void test_net_queue_reset(void)
 #define CONSOLE_RX  0
 #define CONSOLE_TX  1
 
-static RdpGuest *start_console(RdpDevice *dev, int sv[2])
+static void start_console(Link *link)
 {
-    RdpGuest *guest;
-
-    make_socketpair(sv);
-    guest = rdp_start(rdp_machine(), "-chardev socket,id=con0,fd=%d "
-                      "-device virtio-serial-pci,max_ports=1," DEV_OPTIONS
-                      " -device virtconsole,bus=dev0.0,chardev=con0", sv[1]);
-    close(sv[1]);
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    start_link(link, "-chardev socket,id=con0,fd=",
+               "-device virtio-serial-pci,max_ports=1," RDP_CONFINED
+               " -device virtconsole,bus=dev0.0,chardev=con0");
 }
 
 static void test_console_tx(void)
 {
     const char text[] = "out of the pool";
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf buf;
-    int sv[2];
+    Link link = { };
 
-    guest = start_console(&dev, sv);
-    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(text), false };
-    rdp_poke(guest, buf.addr, text, sizeof(text));
-    rdp_setup(&dev, &ring, CONSOLE_TX, 0);
-    rdp_snapshot(guest);
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
-    assert_received(sv[0], text, sizeof(text));
-    rdp_assert_untouched(guest);
+    start_console(&link);
+    buf = (RdpBuf) { RDP_BUF(link.guest, 0), sizeof(text), false };
+    rdp_poke(link.guest, buf.addr, text, sizeof(text));
+    rdp_setup(&link.dev, &link.ring, CONSOLE_TX, RDP_FEATURES);
+    rdp_snapshot(link.guest);
+    rdp_ring_serve(&link.ring, &buf, 1);
+    rdp_peer_assert_received(link.peer, text, sizeof(text));
+    rdp_assert_untouched(link.guest);
 
-    rdp_assert_refuses(&ring, &buf, 1, 0);
-    assert_received_nothing(sv[0]);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    rdp_assert_refuses(&link.ring, &buf, 1, 0);
+    rdp_peer_assert_silent(link.peer);
+    stop_link(&link);
 }
 
 static void test_console_rx(void)
@@ -409,28 +367,24 @@ static void test_console_rx(void)
     const char text[] = "into the pool";
     char received[sizeof(text)];
     RdpAccess access;
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf buf;
-    int sv[2];
+    Link link = { };
 
-    guest = start_console(&dev, sv);
-    buf = (RdpBuf) { RDP_BUF(guest, 0), 256, true };
-    rdp_setup(&dev, &ring, CONSOLE_RX, 0);
-    rdp_snapshot(guest);
-    rdp_ring_submit(&ring, &buf, 1);
-    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
-    rdp_ring_wait(&ring);
-    qtest_bufread(guest->qts, buf.addr, received, sizeof(received));
+    start_console(&link);
+    buf = (RdpBuf) { RDP_BUF(link.guest, 0), 256, true };
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, RDP_FEATURES);
+    rdp_snapshot(link.guest);
+    rdp_ring_submit(&link.ring, &buf, 1);
+    rdp_peer_send(link.peer, text, sizeof(text));
+    rdp_ring_wait(&link.ring);
+    qtest_bufread(link.guest->qts, buf.addr, received, sizeof(received));
     g_assert_cmpmem(received, sizeof(received), text, sizeof(text));
-    rdp_assert_untouched(guest);
+    rdp_assert_untouched(link.guest);
 
-    access = rdp_submit_bad(&ring, &buf, 1, 0);
-    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
-    rdp_assert_refused(&ring, &access, true);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    access = rdp_submit_bad(&link.ring, &buf, 1, 0);
+    rdp_peer_send(link.peer, text, sizeof(text));
+    rdp_assert_refused(&link.ring, &access, true);
+    stop_link(&link);
 }
 
 /* The device looks into the table to see how much space there is */
@@ -441,25 +395,22 @@ static void test_console_rx_table(void)
         .what = "indirect-table",
         .len = sizeof(struct vring_desc),
     };
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpRing ring;
     RdpBuf buf;
-    int sv[2];
+    Link link = { };
 
-    guest = start_console(&dev, sv);
-    access.addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    buf = (RdpBuf) { RDP_BUF(guest, 0), 256, true };
-    rdp_setup(&dev, &ring, CONSOLE_RX, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
-    /* Nothing need be written to the console for the device to look */
-    rdp_ring_baseline(&ring);
-    rdp_ring_add(&ring, &buf, 1, access.addr);
-    rdp_snapshot(guest);
-    rdp_ring_kick(&ring);
-    g_assert_cmpint(send(sv[0], text, sizeof(text), 0), ==, sizeof(text));
-    rdp_assert_refused(&ring, &access, true);
-    close(sv[0]);
-    rdp_device_stop(&dev);
+    start_console(&link);
+    access.addr = RDP_IN_RAM(link.guest, RDP_VICTIM);
+    buf = (RdpBuf) { RDP_BUF(link.guest, 0), 256, true };
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX,
+              RDP_FEATURES | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    /* The device may look even before anything is written to the console */
+    rdp_ring_baseline(&link.ring);
+    rdp_ring_add(&link.ring, &buf, 1, access.addr);
+    rdp_snapshot(link.guest);
+    rdp_ring_kick(&link.ring);
+    rdp_peer_send(link.peer, text, sizeof(text));
+    rdp_assert_refused(&link.ring, &access, true);
+    stop_link(&link);
 }
 
 /* virtio-scsi */
@@ -468,21 +419,19 @@ static void test_console_rx_table(void)
 #define SCSI_EVENT      1
 #define SCSI_REQUEST    2
 #define SCSI_BLOCK      512
+#define SCSI_SECTOR     8
 
 static const uint8_t scsi_lun[8] = { 1, 1, 0x40, 0 };
 
 static RdpGuest *start_scsi(RdpDevice *dev, const char *options)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object iothread,id=io0 "
-                                "-device virtio-scsi-pci,%s" DEV_OPTIONS
-                                " -device scsi-hd,id=hd0,drive=disk0,"
-                                "bus=dev0.0,scsi-id=1,lun=0", options);
-
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    return rdp_start_device(dev, rdp_machine(), "-object iothread,id=io0 "
+                            "-device virtio-scsi-pci,%s" RDP_CONFINED
+                            " -device scsi-hd,id=hd0,drive=disk0,"
+                            "bus=dev0.0,scsi-id=1,lun=0", options);
 }
 
-/* A request without data, or that reads or writes one block at SECTOR */
+/* A request without data, or one for the block at SCSI_SECTOR */
 static unsigned scsi_request(RdpGuest *guest, RdpBuf bufs[3], uint8_t opcode)
 {
     bool write = opcode == WRITE_10;
@@ -493,7 +442,7 @@ static unsigned scsi_request(RdpGuest *guest, RdpBuf bufs[3], uint8_t opcode)
     memcpy(req.lun, scsi_lun, sizeof(req.lun));
     req.cdb[0] = opcode;
     if (opcode != TEST_UNIT_READY) {
-        req.cdb[5] = SECTOR;
+        req.cdb[5] = SCSI_SECTOR;
         req.cdb[8] = 1;
     }
     rdp_poke(guest, RDP_BUF(guest, 0), &req, sizeof(req));
@@ -524,11 +473,11 @@ static void scsi_setup(RdpDevice *dev, RdpRing *ring)
     RdpBuf bufs[3];
     unsigned n;
 
-    rdp_setup(dev, ring, SCSI_REQUEST, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    rdp_setup(dev, ring, SCSI_REQUEST,
+              RDP_FEATURES | BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
     /* The first command after a reset reports the reset */
     n = scsi_request(dev->guest, bufs, TEST_UNIT_READY);
-    rdp_ring_submit(ring, bufs, n);
-    rdp_ring_wait(ring);
+    rdp_ring_serve(ring, bufs, n);
 }
 
 static void test_scsi_requests(const void *data)
@@ -549,12 +498,11 @@ static void test_scsi_requests(const void *data)
             n = scsi_request(guest, bufs, opcodes[i]);
             fill_pattern(block, sizeof(block), 0x10 * bad);
             rdp_poke(guest, RDP_BUF(guest, 1), block, sizeof(block));
-            rdp_ring_submit(&ring, bufs, n);
-            rdp_ring_wait(&ring);
+            rdp_ring_serve(&ring, bufs, n);
             scsi_assert_good(guest);
             qtest_bufread(guest->qts, RDP_BUF(guest, 1), block, sizeof(block));
             g_assert_cmpmem(block, sizeof(block), guest->disk.now +
-                            SECTOR * SCSI_BLOCK, SCSI_BLOCK);
+                            SCSI_SECTOR * SCSI_BLOCK, SCSI_BLOCK);
 
             scsi_request(guest, bufs, opcodes[i]);
             rdp_assert_refuses(&ring, bufs, n, bad);
@@ -584,15 +532,23 @@ static void test_scsi_ctrl(void)
         bufs[0] = (RdpBuf) { RDP_BUF(guest, 0), sizeof(req), false };
         bufs[1] = (RdpBuf) { RDP_BUF(guest, 1), sizeof(unset), true };
         rdp_poke(guest, bufs[1].addr, &unset, sizeof(unset));
-        rdp_setup(&dev, &ring, SCSI_CTRL, 0);
-        rdp_ring_submit(&ring, bufs, 2);
-        rdp_ring_wait(&ring);
+        rdp_setup(&dev, &ring, SCSI_CTRL, RDP_FEATURES);
+        rdp_ring_serve(&ring, bufs, 2);
         g_assert_cmphex(qtest_readb(guest->qts, bufs[1].addr), ==,
                         VIRTIO_SCSI_S_OK);
 
         rdp_assert_refuses(&ring, bufs, 2, bad);
     }
     rdp_device_stop(&dev);
+}
+
+/* The queue for events, and a buffer for one in the pool */
+static RdpBuf setup_events(RdpDevice *dev, RdpRing *ring, uint64_t features)
+{
+    rdp_setup(dev, ring, SCSI_EVENT, RDP_FEATURES | features);
+    return (RdpBuf) {
+        RDP_BUF(dev->guest, 0), sizeof(struct virtio_scsi_event), true
+    };
 }
 
 /* An event comes when a disk is taken away, long after its buffer was given */
@@ -605,9 +561,7 @@ static void test_scsi_event(void)
     RdpBuf buf;
 
     guest = start_scsi(&dev, "");
-    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(struct virtio_scsi_event),
-                     true };
-    rdp_setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
+    buf = setup_events(&dev, &ring, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG));
     access = rdp_submit_bad(&ring, &buf, 1, 0);
     qtest_qmp_assert_success(guest->qts, "{'execute': 'device_del',"
                              " 'arguments': {'id': 'hd0'}}");
@@ -615,7 +569,7 @@ static void test_scsi_event(void)
     rdp_device_stop(&dev);
 }
 
-/* Who looks at a queue from outside does not act for the driver */
+/* Looking at a queue from the monitor has no consequence for the driver */
 static void test_debug_query(void)
 {
     const char *desc;
@@ -626,9 +580,7 @@ static void test_debug_query(void)
     RdpBuf buf;
 
     guest = start_scsi(&dev, "");
-    buf = (RdpBuf) { RDP_BUF(guest, 0), sizeof(struct virtio_scsi_event),
-                     true };
-    rdp_setup(&dev, &ring, SCSI_EVENT, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
+    buf = setup_events(&dev, &ring, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
     rdp_ring_add(&ring, &buf, 1, RDP_IN_RAM(guest, RDP_VICTIM));
     response = qtest_qmp(guest->qts,
                          "{'execute': 'x-query-virtio-queue-element',"
@@ -638,7 +590,7 @@ static void test_debug_query(void)
     desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
     g_assert_nonnull(strstr(desc, "restricted-dma-pool"));
     qobject_unref(response);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    g_assert_false(rdp_needs_reset(&dev));
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
     rdp_device_stop(&dev);
 }
@@ -647,40 +599,40 @@ static void test_debug_query(void)
 
 static void test_blk_iothread(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object iothread,id=io0 "
-                                "-device virtio-blk-pci,iothread=io0,"
-                                "drive=disk0," DEV_OPTIONS);
     RdpDevice dev;
+    RdpGuest *guest = rdp_start_device(&dev, rdp_machine(),
+                                       "-object iothread,id=io0 "
+                                       "-device virtio-blk-pci,iothread=io0,"
+                                       "drive=disk0," RDP_CONFINED);
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpRing ring;
-    RdpBuf bufs[3];
     unsigned i;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     for (i = 0; i < 20; i++) {
         bool write = i & 1;
 
-        rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
-        rdp_setup(&dev, &ring, 0, 0);
-        rdp_blk_request(guest, bufs, write, SECTOR, 0x5a);
-        rdp_assert_refuses(&ring, bufs, 3, i % 3);
+        rdp_blk_assert_works(&dev, RDP_FEATURES, false);
+        rdp_setup(&dev, &ring, 0, RDP_FEATURES);
+        rdp_blk_request(guest, bufs, write, 8, 0x5a);
+        rdp_assert_refuses(&ring, bufs, RDP_BLK_BUFS, i % RDP_BLK_BUFS);
     }
     rdp_device_stop(&dev);
 }
 
-/* What one queue does breaks the device, and with it the other queue */
+/* A violation by one queue breaks the device, and so the other queue */
 static void test_blk_two_iothreads(void)
 {
-    RdpGuest *guest = rdp_start(
-        rdp_machine(), "-object iothread,id=io0 -object iothread,id=io1 "
+    RdpDevice dev;
+    RdpGuest *guest = rdp_start_device(
+        &dev, rdp_machine(),
+        "-object iothread,id=io0 -object iothread,id=io1 "
         "-device '{\"driver\": \"virtio-blk-pci\", \"id\": \"dev0\","
         " \"addr\": \"4\", \"drive\": \"disk0\", \"num-queues\": 2,"
         " \"restricted-dma-pool\": \"poola\", \"iothread-vq-mapping\":"
         " [{\"iothread\": \"io0\"}, {\"iothread\": \"io1\"}]}'");
     RdpRing bad_ring, good_ring;
-    RdpBuf bufs[3];
-    RdpDevice dev;
+    RdpBuf bufs[RDP_BLK_BUFS];
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
     rdp_ring_init(&good_ring, &dev, 0, false);
     rdp_ring_enable(&good_ring);
@@ -688,19 +640,18 @@ static void test_blk_two_iothreads(void)
     rdp_ring_enable(&bad_ring);
     rdp_driver_ok(&dev);
 
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_submit(&good_ring, bufs, 3);
-    rdp_ring_wait(&good_ring);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_serve(&good_ring, bufs, RDP_BLK_BUFS);
 
-    rdp_assert_refuses(&bad_ring, bufs, 3, 1);
+    rdp_assert_refuses(&bad_ring, bufs, RDP_BLK_BUFS, 1);
 
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_submit(&good_ring, bufs, 3);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_submit(&good_ring, bufs, RDP_BLK_BUFS);
     rdp_settle(guest->qts);
     g_assert_cmpuint(rdp_ring_used(&good_ring), ==, 1);
     rdp_assert_untouched(guest);
 
-    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     rdp_device_stop(&dev);
 }
 
@@ -713,7 +664,7 @@ static void test_blk_unplug(void)
     for (i = 0; i < 50; i++) {
         RdpDevice dev;
         RdpRing ring;
-        RdpBuf bufs[3];
+        RdpBuf bufs[RDP_BLK_BUFS];
         g_autofree char *node = g_strdup_printf("null%u", i);
 
         qtest_qmp_assert_success(guest->qts, "{'execute': 'blockdev-add',"
@@ -722,12 +673,12 @@ static void test_blk_unplug(void)
         qtest_qmp_device_add(guest->qts, "virtio-blk-pci", "dev0",
                              "{'addr': '4', 'drive': %s, 'iothread': 'io0',"
                              " 'restricted-dma-pool': 'poola'}", node);
-        rdp_device_init(&dev, guest, SLOT, "dev0");
-        rdp_setup(&dev, &ring, 0, 0);
-        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        bufs[1].addr = RDP_VICTIM;
-        rdp_ring_submit(&ring, bufs, 3);
-        qpci_unplug_acpi_device_test(guest->qts, "dev0", SLOT);
+        rdp_device_init(&dev, guest, RDP_SLOT, "dev0");
+        rdp_setup(&dev, &ring, 0, RDP_FEATURES);
+        rdp_blk_read(guest, bufs);
+        bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
+        rdp_ring_submit(&ring, bufs, RDP_BLK_BUFS);
+        qpci_unplug_acpi_device_test(guest->qts, "dev0", RDP_SLOT);
         rdp_settle(guest->qts);
         rdp_device_cleanup(&dev);
     }
@@ -736,41 +687,21 @@ static void test_blk_unplug(void)
 
 /* Interrupts */
 
-#define MSIX_DATA   0x4d534958
-
-/* Messages are not addresses in a queue: they go where they always go */
+/* Message addresses are not in a queue: they stay unrestricted */
 static void test_msix(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
-                                "-device virtio-rng-pci,rng=rng0,"
-                                DEV_OPTIONS);
-    const uint64_t message = 2 * MiB;
     RdpDevice dev;
-    RdpRing ring;
+    RdpGuest *guest = start_rng(&dev);
     RdpBuf buf = { RDP_BUF(guest, 0), 64, true };
+    RdpRing ring;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    qpci_msix_enable(dev.pci);
-    qpci_io_writeq(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
-                   PCI_MSIX_ENTRY_LOWER_ADDR, RDP_IN_RAM(guest, message));
-    qpci_io_writel(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
-                   PCI_MSIX_ENTRY_DATA, MSIX_DATA);
-    qpci_io_writel(dev.pci, dev.pci->msix_table_bar, dev.pci->msix_table_off +
-                   PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
-
-    g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_set_vector(&ring, 0);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
+    rdp_msix_setup(&dev, &ring, VIRTIO_MSI_NO_VECTOR, 0);
     rdp_snapshot(guest);
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
+    rdp_ring_serve(&ring, &buf, 1);
     rdp_settle(guest->qts);
-    stl_le_p(guest->ram.before + message, MSIX_DATA);
+    rdp_msix_expect(&dev, 0);
     rdp_assert_untouched(guest);
-    qpci_msix_disable(dev.pci);
-    rdp_device_stop(&dev);
+    rdp_msix_stop(&dev);
 }
 
 /* Events */
@@ -779,13 +710,15 @@ static void test_msix(void)
 
 static RdpGuest *start_two_rngs(RdpDevice *first, RdpDevice *second)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
-                                "-device virtio-rng-pci,rng=rng0," DEV_OPTIONS
-                                " -device virtio-rng-pci,rng=rng0,id=dev1,"
-                                "addr=%d,restricted-dma-pool=poola",
-                                SECOND_SLOT);
+    RdpGuest *guest = rdp_start_device(first, rdp_machine(),
+                                       "-object rng-builtin,id=rng0 "
+                                       "-device virtio-rng-pci,rng=rng0,"
+                                       RDP_CONFINED
+                                       " -device virtio-rng-pci,rng=rng0,"
+                                       "id=dev1,addr=%d,"
+                                       "restricted-dma-pool=poola",
+                                       SECOND_SLOT);
 
-    rdp_device_init(first, guest, SLOT, "dev0");
     rdp_device_init(second, guest, SECOND_SLOT, "dev1");
     return guest;
 }
@@ -795,7 +728,7 @@ static void break_rng(RdpDevice *dev, uint64_t offset)
     RdpBuf buf = { RDP_IN_RAM(dev->guest, offset), 64, true };
     RdpRing ring;
 
-    rdp_setup(dev, &ring, 0, 0);
+    rdp_setup(dev, &ring, 0, RDP_FEATURES);
     rdp_ring_submit(&ring, &buf, 1);
     rdp_wait_needs_reset(dev);
 }
@@ -813,7 +746,7 @@ static void assert_event(RdpGuest *guest, const char *id, uint64_t offset)
     qobject_unref(event);
 }
 
-/* A driver cannot flood the management, nor hide behind another that tries */
+/* A driver cannot flood management, nor hide behind another that tries to */
 static void test_event_rate(void)
 {
     RdpDevice first, second;
@@ -855,10 +788,10 @@ static void test_log_rate(void)
     fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
     g_assert_cmpint(fd, >=, 0);
     close(fd);
-    guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
-                      "-device virtio-rng-pci,rng=rng0," DEV_OPTIONS " 2>%s",
-                      path);
-    rdp_device_init(&dev, guest, SLOT, "dev0");
+    guest = rdp_start_device(&dev, rdp_machine(),
+                             "-object rng-builtin,id=rng0 "
+                             "-device virtio-rng-pci,rng=rng0," RDP_CONFINED
+                             " 2>%s", path);
     for (i = 0; i < attempts; i++) {
         break_rng(&dev, RDP_VICTIM);
     }
@@ -877,7 +810,7 @@ static void test_log_rate(void)
     g_assert_cmpuint(found, <, attempts);
 }
 
-/* Devices that share a pool do not share its fate */
+/* A violation by one device leaves others on the same pool alone */
 static void test_other_device_goes_on(void)
 {
     RdpDevice first, second;
@@ -887,13 +820,9 @@ static void test_other_device_goes_on(void)
 
     break_rng(&first, RDP_VICTIM);
 
-    g_assert_true(rdp_negotiate(&second, RDP_FEATURES));
-    rdp_ring_init(&ring, &second, 0, false);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&second);
-    rdp_ring_submit(&ring, &buf, 1);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(rdp_status(&second) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_setup(&second, &ring, 0, RDP_FEATURES);
+    rdp_ring_serve(&ring, &buf, 1);
+    g_assert_false(rdp_needs_reset(&second));
 
     rdp_device_cleanup(&second);
     rdp_device_stop(&first);

@@ -1,8 +1,8 @@
 /*
- * Restricted DMA pools: virtio-gpu, whose requests have addresses in them
+ * Restricted DMA pools: virtio-gpu, whose requests contain addresses
  *
- * The pixels of a resource are guest memory that the driver names in the data
- * of RESOURCE_ATTACH_BACKING, where no code of virtqueues sees the addresses.
+ * The pixels of a resource are guest memory, whose addresses are in the data of
+ * RESOURCE_ATTACH_BACKING: the code of virtqueues does not see them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,9 +11,9 @@
 #include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "standard-headers/linux/virtio_gpu.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/hostile.h"
+#include "restricted-dma/migration.h"
 
-#define SLOT        4
 #define CTRL        0
 #define CURSOR      1
 
@@ -39,12 +39,10 @@ typedef struct Gpu {
 
 static const char gpu_device[] = "virtio-gpu-pci";
 
-static void start(Gpu *gpu, const char *device, const char *options)
+static void start(Gpu *gpu, const char *device)
 {
-    gpu->guest = rdp_start(rdp_machine(), "-device %s,id=dev0,addr=%d,"
-                           "restricted-dma-pool=poola %s", device, SLOT,
-                           options);
-    rdp_device_init(&gpu->dev, gpu->guest, SLOT, "dev0");
+    gpu->guest = rdp_start_device(&gpu->dev, rdp_machine(),
+                                  "-device %s," RDP_CONFINED, device);
 }
 
 /* The next request uses pages of its own, so that several can be queued */
@@ -70,8 +68,7 @@ static void add(Gpu *gpu, const void *request, size_t len, const void *more,
 
 static uint32_t run(Gpu *gpu)
 {
-    rdp_ring_submit(&gpu->ring, gpu->bufs, gpu->n);
-    rdp_ring_wait(&gpu->ring);
+    rdp_ring_serve(&gpu->ring, gpu->bufs, gpu->n);
     return qtest_readl(gpu->guest->qts, gpu->bufs[gpu->n - 1].addr);
 }
 
@@ -220,7 +217,7 @@ static void show(Gpu *gpu, uint32_t seed)
 
 static void assert_works(Gpu *gpu)
 {
-    rdp_setup(&gpu->dev, &gpu->ring, CTRL, 0);
+    rdp_setup(&gpu->dev, &gpu->ring, CTRL, RDP_FEATURES);
     rdp_snapshot(gpu->guest);
     create(gpu, RESOURCE);
     attach(gpu);
@@ -233,7 +230,7 @@ static void test_scanout(const void *device)
 {
     Gpu gpu = { };
 
-    start(&gpu, device, "");
+    start(&gpu, device);
     assert_works(&gpu);
     g_assert_cmpuint(rdp_violations(gpu.guest->qts, "poola"), ==, 0);
     rdp_device_stop(&gpu.dev);
@@ -250,31 +247,30 @@ static void test_cursor(void)
     Gpu gpu = { };
     RdpBuf buf;
 
-    start(&gpu, gpu_device, "");
+    start(&gpu, gpu_device);
     assert_works(&gpu);
     rdp_ring_init(&cursor, &gpu.dev, CURSOR, false);
     rdp_ring_enable(&cursor);
     buf = (RdpBuf) { RDP_BUF(gpu.guest, 15), sizeof(request), false };
     rdp_poke(gpu.guest, buf.addr, &request, sizeof(request));
-    rdp_ring_submit(&cursor, &buf, 1);
-    rdp_ring_wait(&cursor);
+    rdp_ring_serve(&cursor, &buf, 1);
 
     rdp_assert_refuses(&cursor, &buf, 1, 0);
     assert_works(&gpu);
     rdp_device_stop(&gpu.dev);
 }
 
-/* The buffers of the request itself are as those of every device */
+/* The buffers of the request itself are checked like those of any device */
 static void test_buffers(void)
 {
     Entry entries[2];
     Gpu gpu = { };
     unsigned bad;
 
-    start(&gpu, gpu_device, "");
+    start(&gpu, gpu_device);
     good_entries(&gpu, entries);
     for (bad = 0; bad < ARRAY_SIZE(gpu.bufs); bad++) {
-        rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+        rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
         create(&gpu, RESOURCE);
         add_attach(&gpu, RESOURCE, entries, ARRAY_SIZE(entries));
         rdp_assert_refuses(&gpu.ring, gpu.bufs, gpu.n, bad);
@@ -283,55 +279,19 @@ static void test_buffers(void)
     rdp_device_stop(&gpu.dev);
 }
 
-/* Where an entry points */
-enum { FROM_0, FROM_RAM, FROM_POOL };
-
-static const struct {
-    const char *name;
-    unsigned from;          /* what the address is relative to */
-    uint64_t addr;
-    uint32_t len;
-} places[] = {
-    { "in RAM", FROM_RAM, RDP_VICTIM, HALF },
-    { "at address 0", FROM_0, 0, HALF },
-    { "in the pool next to it", FROM_POOL, RDP_POOL_SIZE, HALF },
-    { "right below the pool", FROM_POOL, -(uint64_t)HALF, HALF },
-    { "across the start of the pool", FROM_POOL, -(uint64_t)HALF / 2, HALF },
-    { "across the end of the pool", FROM_POOL, RDP_POOL_SIZE - HALF / 2, HALF },
-    { "one byte too long", FROM_POOL, RDP_POOL_SIZE - HALF + 1, HALF },
-    { "one byte outside", FROM_RAM, RDP_VICTIM, 1 },
-    { "where there is nothing", FROM_0, 1ULL << 45, HALF },
-    { "at the top of the address space", FROM_0, -(uint64_t)HALF, HALF },
-    { "across the top of the address space", FROM_0, -(uint64_t)HALF / 2,
-      HALF },
-    { "in the pool and 4 GiB long", FROM_POOL, BACKING, UINT32_MAX },
-};
-
-static uint64_t origin(const RdpGuest *guest, unsigned from)
-{
-    switch (from) {
-    case FROM_RAM:
-        return RDP_IN_RAM(guest, 0);
-    case FROM_POOL:
-        return guest->base;
-    default:
-        return 0;
-    }
-}
-
-/* The first, the second and the last of three entries, in turn */
-static void try_entry(Gpu *gpu, unsigned place, unsigned bad)
+/* Three entries, of which @bad points to @len bytes at @place */
+static void try_entry(Gpu *gpu, RdpPlace place, uint32_t len, unsigned bad)
 {
     uint64_t response;
     Entry entries[3];
     RdpAccess access = {
         .what = "payload",
-        .addr = origin(gpu->guest, places[place].from) + places[place].addr,
-        .len = places[place].len,
+        .addr = rdp_place_addr(place, &gpu->dev, len, 1),
+        .len = place == RDP_PLACE_4G_LONG ? UINT32_MAX : len,
     };
 
-    g_test_message("entry %u %s", bad, places[place].name);
-    rdp_setup(&gpu->dev, &gpu->ring, CTRL, 0);
+    g_test_message("entry %u %s", bad, rdp_place_name(place));
+    rdp_setup(&gpu->dev, &gpu->ring, CTRL, RDP_FEATURES);
     create(gpu, RESOURCE);
     good_entries(gpu, entries);
     entries[2] = entries[1];
@@ -341,38 +301,46 @@ static void try_entry(Gpu *gpu, unsigned place, unsigned bad)
     rdp_ring_baseline(&gpu->ring);
     add_attach(gpu, RESOURCE, entries, ARRAY_SIZE(entries));
     response = gpu->bufs[gpu->n - 1].addr;
-    rdp_ring_add(&gpu->ring, gpu->bufs, gpu->n, RDP_NO_TABLE);
-    rdp_ring_kick(&gpu->ring);
+    rdp_ring_submit(&gpu->ring, gpu->bufs, gpu->n);
     rdp_assert_refused(&gpu->ring, &access, true);
     g_assert_cmphex(qtest_readl(gpu->guest->qts, response), ==, UINT32_MAX);
+}
+
+/* Each of three entries in turn */
+static void try_place(Gpu *gpu, RdpPlace place, uint32_t len)
+{
+    unsigned bad;
+
+    for (bad = 0; bad < 3; bad++) {
+        try_entry(gpu, place, len, bad);
+    }
+    assert_works(gpu);
 }
 
 static void test_backing(void)
 {
     Gpu gpu = { };
-    unsigned place, bad;
+    RdpPlace place;
 
-    start(&gpu, gpu_device, "");
-    for (place = 0; place < ARRAY_SIZE(places); place++) {
-        for (bad = 0; bad < 3; bad++) {
-            try_entry(&gpu, place, bad);
-        }
-        assert_works(&gpu);
+    start(&gpu, gpu_device);
+    for (place = 0; place < RDP_PLACES; place++) {
+        try_place(&gpu, place, HALF);
     }
+    try_place(&gpu, RDP_PLACE_RAM, 1);
     rdp_device_stop(&gpu.dev);
 }
 
-/* A request that waits behind a bad one does nothing any more */
+/* A request that waits behind a bad one has no effect */
 static void test_dropped(void)
 {
     RdpAccess access = { "payload", 0, HALF };
     Entry entry = { .length = cpu_to_le32(HALF) };
     Gpu gpu = { };
 
-    start(&gpu, gpu_device, "");
+    start(&gpu, gpu_device);
     access.addr = RDP_IN_RAM(gpu.guest, RDP_VICTIM);
     entry.addr = cpu_to_le64(access.addr);
-    rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
     create(&gpu, RESOURCE);
     attach(&gpu);
     show(&gpu, 1);
@@ -389,14 +357,14 @@ static void test_dropped(void)
     rdp_device_stop(&gpu.dev);
 }
 
-/* No bytes are an error wherever they are, but no access */
+/* An entry of no bytes is an error wherever it points, and no access */
 static void test_no_bytes(void)
 {
     Entry entries[2];
     Gpu gpu = { };
 
-    start(&gpu, gpu_device, "");
-    rdp_setup(&gpu.dev, &gpu.ring, CTRL, 0);
+    start(&gpu, gpu_device);
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
     create(&gpu, RESOURCE);
     good_entries(&gpu, entries);
     entries[1] = (Entry) {
@@ -414,92 +382,45 @@ static void test_no_bytes(void)
 
 /* Migration: the addresses are in the stream */
 
-static char *migration_status(QTestState *qts)
+/* The driver goes on where it was, with the same rings and resource */
+static void assert_goes_on(Gpu *to, const RdpRing *ring)
 {
-    QDict *info = qtest_qmp_assert_success_ref(
-        qts, "{'execute': 'query-migrate'}");
-    char *status = g_strdup(qdict_get_try_str(info, "status"));
-
-    qobject_unref(info);
-    return status;
-}
-
-static void wait_migrated(QTestState *qts, const char *expected)
-{
-    g_autofree char *status = NULL;
-
-    RDP_WAIT_FOR((g_free(status), status = migration_status(qts),
-                  !g_strcmp0(status, "completed") ||
-                  !g_strcmp0(status, "failed")));
-    g_assert_cmpstr(status, ==, expected);
-}
-
-/* Move the first half of the pixels, as a hostile source would */
-static void tamper(const char *path, uint64_t from, uint64_t to)
-{
-    g_autofree char *stream = NULL;
-    uint64_t bytes = cpu_to_be64(from);
-    char *found;
-    size_t len;
-
-    g_assert_true(g_file_get_contents(path, &stream, &len, NULL));
-    found = memmem(stream, len, &bytes, sizeof(bytes));
-    g_assert_nonnull(found);
-    stq_be_p(found, to);
-    g_assert_null(memmem(stream, len, &bytes, sizeof(bytes)));
-    g_assert_true(g_file_set_contents(path, stream, len, NULL));
+    rdp_continue(to->guest->qts);
+    rdp_device_init(&to->dev, to->guest, RDP_SLOT, "dev0");
+    to->ring = *ring;
+    to->ring.dev = &to->dev;
+    assert_screen(to, 0x12345678);
+    show(to, 7);
 }
 
 static void test_migrate(const void *data)
 {
     bool hostile = data;
-    g_autofree char *path = NULL;
-    g_autofree char *uri = NULL;
     Gpu from = { }, to = { };
-    RdpRing ring;
-    int fd;
+    RdpMigrationFiles m;
 
-    fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
-
-    start(&from, gpu_device, "");
+    rdp_migration_files_init(&m);
+    start(&from, gpu_device);
     assert_works(&from);
-    uri = g_strdup_printf("file:%s", path);
-    qtest_qmp_assert_success(from.guest->qts, "{'execute': 'migrate',"
-                             " 'arguments': {'uri': %s}}", uri);
-    wait_migrated(from.guest->qts, "completed");
-    ring = from.ring;
+    rdp_save(&m, from.guest->qts);
     if (hostile) {
-        tamper(path, from.guest->base + BACKING_1,
-               RDP_IN_RAM(from.guest, RDP_VICTIM));
+        /* Move the first half of the pixels */
+        g_assert_cmpuint(rdp_replace_in_stream(
+            &m, from.guest->base + BACKING_1,
+            RDP_IN_RAM(from.guest, RDP_VICTIM)), ==, 1);
     }
     rdp_device_stop(&from.dev);
 
-    to.guest = rdp_start(rdp_machine(), "-device virtio-gpu-pci,id=dev0,"
-                         "addr=%d,restricted-dma-pool=poola -incoming defer",
-                         SLOT);
-    qtest_qmp_assert_success(to.guest->qts, "{'execute': 'migrate-incoming',"
-                             " 'arguments': {'uri': %s,"
-                             " 'exit-on-error': false}}", uri);
-    wait_migrated(to.guest->qts, hostile ? "failed" : "completed");
+    to.guest = rdp_start_destination(&m, rdp_machine(),
+                                     "-device virtio-gpu-pci," RDP_CONFINED);
+    rdp_load(&m, to.guest->qts, hostile ? "failed" : "completed");
     g_assert_cmpuint(rdp_violations(to.guest->qts, "poola"), ==, hostile);
-    g_unlink(path);
-    if (hostile) {
-        rdp_stop(to.guest);
-        return;
+    if (!hostile) {
+        assert_goes_on(&to, &from.ring);
+        rdp_device_cleanup(&to.dev);
     }
-
-    /* The driver goes on where it was, with the same rings and resource */
-    qtest_qmp_assert_success(to.guest->qts, "{'execute': 'cont'}");
-    to.dev = from.dev;
-    to.dev.guest = to.guest;
-    to.dev.pci = qpci_device_find(to.guest->bus, QPCI_DEVFN(SLOT, 0));
-    to.ring = ring;
-    to.ring.dev = &to.dev;
-    assert_screen(&to, 0x12345678);
-    show(&to, 7);
-    rdp_device_stop(&to.dev);
+    rdp_stop(to.guest);
+    rdp_migration_files_cleanup(&m);
 }
 
 int main(int argc, char **argv)

@@ -9,14 +9,14 @@
 #include "qapi/error.h"
 #include "qobject/qjson.h"
 #include "qobject/qlist.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/blk.h"
 
 #define FIRST_SLOT      4
 #define SLOTS           7           /* of 8 functions */
 #define MANY            50          /* devices; the last slot is not full */
 #define ROUNDS          10
 
-/* Rings of their own for that many devices */
+/* Where each of that many devices has its rings, in the pool */
 #define MANY_RINGS      (1 * MiB)
 #define MANY_RINGS_SIZE 0x4000
 
@@ -29,7 +29,7 @@ typedef struct Wiring {
     const char *machine;
     const char *options;
     bool ports;             /* slots are root ports, p0 and so on */
-    uint16_t acpi;          /* registers, or 0: ports are operated natively */
+    uint16_t acpi;          /* registers, or 0: hot-plug of ports is native */
 } Wiring;
 
 static const Wiring wirings[] = {
@@ -83,7 +83,7 @@ static int devfn(const Wiring *wiring, unsigned slot, unsigned function)
                            QPCI_DEVFN(FIRST_SLOT + slot, function);
 }
 
-/* Function 0 goes last: it is what makes the slot known to the guest */
+/* Function 0 comes last: it makes the slot known to the guest */
 static void plug(RdpGuest *guest, const Wiring *wiring, const char *driver,
                  const char *id, unsigned slot, unsigned function,
                  const char *properties)
@@ -105,7 +105,7 @@ static void plug(RdpGuest *guest, const Wiring *wiring, const char *driver,
     qobject_unref(args);
 }
 
-/* The power button of a port that is operated natively */
+/* Power of a port with native hot-plug */
 static void set_power(RdpGuest *guest, const Wiring *wiring, unsigned slot,
                       bool on)
 {
@@ -141,7 +141,7 @@ static uint32_t acpi_bus(RdpGuest *guest, const Wiring *wiring, unsigned slot)
     return bus;
 }
 
-/* Ask for the device at function 0 back; then the guest gives the slot back */
+/* Ask for the device at function 0; the guest then gives the slot back */
 static void unplug(RdpGuest *guest, const Wiring *wiring, const char *id,
                    unsigned slot)
 {
@@ -159,7 +159,7 @@ static void unplug(RdpGuest *guest, const Wiring *wiring, const char *id,
 static void wait_deleted(RdpGuest *guest, unsigned devices)
 {
     while (devices--) {
-        /* One for the device, and one for the virtio device inside */
+        /* One for the PCI device, and one for the virtio device in it */
         qtest_qmp_eventwait(guest->qts, "DEVICE_DELETED");
         qtest_qmp_eventwait(guest->qts, "DEVICE_DELETED");
     }
@@ -197,7 +197,7 @@ static void assert_not_deletable(RdpGuest *guest)
     qobject_unref(response);
 }
 
-/* Random numbers: one request, which is answered */
+/* virtio-rng */
 
 static void rng_start(RdpRing *ring, RdpDevice *dev, uint64_t rings)
 {
@@ -218,14 +218,12 @@ static void rng_use(RdpRing *ring)
     uint8_t zeroes[64] = { }, found[64];
 
     rdp_fill(guest, buf.addr, 0, buf.len);
-    rdp_ring_add(ring, &buf, 1, RDP_NO_TABLE);
-    rdp_ring_kick(ring);
-    rdp_ring_wait(ring);
+    rdp_ring_serve(ring, &buf, 1);
     qtest_bufread(guest->qts, buf.addr, found, sizeof(found));
     g_assert_cmpint(memcmp(found, zeroes, sizeof(found)), !=, 0);
 }
 
-/* 50 devices on one pool, which all work while the others do, leave again */
+/* 50 devices attach to one pool, all work at once, and all leave again */
 static void test_many(const void *data)
 {
     const Wiring *wiring = data;
@@ -239,7 +237,7 @@ static void test_many(const void *data)
         unsigned last = MIN(i / 8 * 8 + 7, MANY - 1);
         g_autofree char *id = g_strdup_printf("dev%u", i);
 
-        /* within a slot, from its last function down to 0 */
+        /* In each slot, from its last function down to 0 */
         plug(guest, wiring, "virtio-rng-pci", id, i / 8, last - i,
              "{'rng': 'rng0'}");
         g_assert_cmpuint(devices(guest), ==, i + 1);
@@ -276,7 +274,7 @@ static void test_many(const void *data)
     rdp_stop(guest);
 }
 
-/* The same slot again and again, with a device that broke the rules before */
+/* The same slot again and again, each time for a device that breaks rules */
 static void test_again(const void *data)
 {
     const Wiring *wiring = data;
@@ -295,8 +293,7 @@ static void test_again(const void *data)
         rdp_device_init_at(&dev, guest, devfn(wiring, 0, 0), "dev0");
         rng_start(&ring, &dev, guest->base + MANY_RINGS);
         rng_use(&ring);
-        rdp_ring_add(&ring, &outside, 1, RDP_NO_TABLE);
-        rdp_ring_kick(&ring);
+        rdp_ring_submit(&ring, &outside, 1);
         rdp_wait_needs_reset(&dev);
         g_assert_cmpuint(device_violations(guest), ==, 1);
         g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, i + 1);
@@ -311,7 +308,7 @@ static void test_again(const void *data)
     rdp_stop(guest);
 }
 
-/* A device that goes while its back end holds a request of its */
+/* A device that leaves while its back end holds one of its requests */
 static void test_in_flight(const void *data)
 {
     const Test *test = data;
@@ -322,22 +319,19 @@ static void test_in_flight(const void *data)
     for (i = 0; i < 2; i++) {
         RdpDevice dev;
         RdpRing ring;
-        RdpBuf bufs[3];
+        RdpBuf bufs[RDP_BLK_BUFS];
 
         plug(guest, test->wiring, "virtio-blk-pci", "dev0", 0, 0, test->blk);
         set_power(guest, test->wiring, 0, true);
         rdp_device_init_at(&dev, guest, devfn(test->wiring, 0, 0), "dev0");
-        g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
-        rdp_ring_init(&ring, &dev, 0, false);
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
+        rdp_setup(&dev, &ring, 0, RDP_FEATURES);
 
-        /* One request per second of a clock that stands still */
+        /* The throttle serves one request per second, and the clock stops */
         qtest_clock_step(guest->qts, RDP_EVENT_PERIOD_NS);
         rdp_blk_request(guest, bufs, false, 0, 0xaa);
-        rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-        rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-        rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
+        rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+        rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+        rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
         rdp_ring_kick(&ring);
         RDP_WAIT_FOR(rdp_ring_used(&ring) > 0);
         g_assert_cmpuint(rdp_ring_used(&ring), <, 3);
@@ -352,7 +346,7 @@ static void test_in_flight(const void *data)
     rdp_stop(guest);
 }
 
-/* What cannot be plugged leaves nothing behind, not even its id */
+/* A device that cannot be plugged leaves nothing behind, not even its id */
 static void test_refused(const void *data)
 {
     static const char *const refused[] = {

@@ -8,9 +8,7 @@
 #include "libqos/libqos-pc.h"
 #include "libqos/pci-pc.h"
 #include "qobject/qlist.h"
-#include "restricted-dma/guest.h"
-
-#define SLOT            4
+#include "restricted-dma/blk.h"
 
 static uint32_t reg_readl(RdpDevice *dev, unsigned reg)
 {
@@ -31,17 +29,9 @@ static void assert_registers(RdpDevice *dev, uint64_t addr, uint64_t size)
     g_assert_cmphex(reg_readl(dev, RDP_COMMON_SIZE), ==, (uint32_t)size);
     g_assert_cmphex(reg_readl(dev, RDP_COMMON_SIZE + 4), ==, size >> 32);
 
-    /* What lies before belongs to another proposal, what follows to nobody */
+    /* The field before belongs to another proposal, the one behind to nobody */
     g_assert_cmphex(reg_readq(dev, RDP_COMMON_ADDR - 8), ==, 0);
     g_assert_cmphex(reg_readq(dev, RDP_COMMON_SIZE + 8), ==, 0);
-}
-
-static void stop(RdpDevice *dev)
-{
-    RdpGuest *guest = dev->guest;
-
-    rdp_device_cleanup(dev);
-    rdp_stop(guest);
 }
 
 /* The device */
@@ -67,13 +57,12 @@ static const Type types[] = {
 static void test_device(const void *data)
 {
     const Type *type = data;
-    RdpGuest *guest = rdp_start(type->machine, "%s,id=dev0,addr=%d,"
-                                "restricted-dma-pool=poola", type->args, SLOT);
+    RdpDevice dev;
+    RdpGuest *guest = rdp_start_device(&dev, type->machine,
+                                       "%s," RDP_CONFINED, type->args);
     const QDict *entry;
     QDict *pool;
-    RdpDevice dev;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     g_assert_cmphex(rdp_offered(&dev) & RDP_FEATURES, ==, RDP_FEATURES);
     assert_registers(&dev, guest->base, RDP_POOL_SIZE);
 
@@ -92,19 +81,22 @@ static void test_device(const void *data)
     g_assert_cmpstr(qdict_get_str(entry, "qom-path"), ==,
                     "/machine/peripheral/dev0");
     qobject_unref(pool);
-    stop(&dev);
+    rdp_device_stop(&dev);
+}
+
+static RdpGuest *start_rng(RdpDevice *dev)
+{
+    return rdp_start_device(dev, rdp_machine(),
+                            "-device virtio-rng-pci," RDP_CONFINED);
 }
 
 /* The registers stay what they are until the next reset, and after it */
 static void test_registers_constant(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-rng-pci,"
-                                "id=dev0,addr=%d,"
-                                "restricted-dma-pool=poola", SLOT);
     RdpDevice dev;
+    RdpGuest *guest = start_rng(&dev);
     unsigned reg;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     for (reg = RDP_COMMON_ADDR; reg < RDP_COMMON_SIZE + 8; reg += 4) {
         qpci_io_writel(dev.pci, dev.bar, dev.common + reg, 0xa5a5a5a5);
     }
@@ -117,41 +109,35 @@ static void test_registers_constant(void)
     assert_registers(&dev, guest->base, RDP_POOL_SIZE);
     qtest_system_reset(guest->qts);
     rdp_device_cleanup(&dev);
-    rdp_device_init(&dev, guest, SLOT, "dev0");
+    rdp_device_init(&dev, guest, RDP_SLOT, "dev0");
     assert_registers(&dev, guest->base, RDP_POOL_SIZE);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /*
  * Pools change nothing for a device that names none: nothing is offered, and
- * it reaches RAM.  (That test also shows that others would see it do so.)
+ * it reaches RAM.  This also shows that the other tests would notice that.
  */
 static void test_device_without_pool(void)
 {
     const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1);
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,"
-                                "id=dev0,addr=%d,drive=disk0,"
-                                "disable-legacy=on", SLOT);
-    RdpBuf bufs[3];
     RdpDevice dev;
+    RdpGuest *guest = rdp_start_device(&dev, rdp_machine(),
+                                       "-device virtio-blk-pci,drive=disk0,"
+                                       "disable-legacy=on," RDP_DEV0);
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpRing ring;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     g_assert_cmphex(rdp_offered(&dev) & RDP_FEATURES, ==, features);
     assert_registers(&dev, 0, 0);
 
-    g_assert_true(rdp_negotiate(&dev, features));
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
+    rdp_setup(&dev, &ring, 0, features);
     rdp_blk_request(guest, bufs, false, 0, 0);
     bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
+    rdp_ring_serve(&ring, bufs, RDP_BLK_BUFS);
     g_assert_cmpmem(guest->ram.now + RDP_VICTIM, bufs[1].len, guest->disk.now,
                     bufs[1].len);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* A pool costs the host nothing before it is used */
@@ -171,15 +157,15 @@ static void test_idle_memory(void)
     qtest_shutdown(qs);
 }
 
-/* Without pools the device has no trace of them */
+/* Without pools a device shows no trace of them */
 static void test_no_pool(void)
 {
     QOSState *qs = qtest_pc_boot("-machine q35 -device virtio-rng-pci,"
-                                 "disable-legacy=on,addr=%d", SLOT);
+                                 "disable-legacy=on," RDP_DEV0);
     RdpGuest guest = { .qts = qs->qts, .bus = qs->pcibus };
     RdpDevice dev;
 
-    rdp_device_init(&dev, &guest, SLOT, "none");
+    rdp_device_init(&dev, &guest, RDP_SLOT, "dev0");
     g_assert_cmphex(rdp_offered(&dev) & RDP_FEATURES, ==,
                     BIT_ULL(VIRTIO_F_VERSION_1));
     assert_registers(&dev, 0, 0);
@@ -243,22 +229,19 @@ static unsigned count(const char *text, const char *word)
 /* The status of a device names the feature */
 static void test_status(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-rng-pci,"
-                                "id=dev0,addr=%d,"
-                                "restricted-dma-pool=poola", SLOT);
     static const char command[] =
         "info virtio-status /machine/peripheral/dev0/virtio-backend";
     g_autofree char *before = NULL, *after = NULL;
     RdpDevice dev;
+    RdpGuest *guest = start_rng(&dev);
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
     before = qtest_hmp(guest->qts, "%s", command);
     g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
     after = qtest_hmp(guest->qts, "%s", command);
     /* offered, and then accepted as well */
     g_assert_cmpuint(count(before, "VIRTIO_F_RESTRICTED_DMA"), ==, 1);
     g_assert_cmpuint(count(after, "VIRTIO_F_RESTRICTED_DMA"), ==, 2);
-    stop(&dev);
+    rdp_device_stop(&dev);
 }
 
 /* What happens to a pool can be traced */

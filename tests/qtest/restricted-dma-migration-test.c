@@ -1,192 +1,105 @@
 /*
- * Restricted DMA pools: migration, with rings that go on in the pool
+ * Restricted DMA pools: migration, after which rings in the pool go on
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
-#include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "qobject/qlist.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/blk.h"
+#include "restricted-dma/migration.h"
 
-#define SLOT            4
 #define RINGS           0x15a000        /* in the pool, and unmistakable */
-#define BLK             "-device virtio-blk-pci,id=dev0,addr=4,"
-#define POOLED          "restricted-dma-pool=poola "
+#define BLK             "-device virtio-blk-pci," RDP_CONFINED ","
 #define RUNNING         (VIRTIO_CONFIG_S_ACKNOWLEDGE | \
                          VIRTIO_CONFIG_S_DRIVER | \
                          VIRTIO_CONFIG_S_FEATURES_OK | \
                          VIRTIO_CONFIG_S_DRIVER_OK)
 
-/* A folder for the socket, the stream and the messages of the destination */
-typedef struct Files {
-    char *dir;
-    char *stream;
-    char *socket;
-    char *errors;
-} Files;
+/* A guest that migrates, and its driver, which has one ring */
+typedef struct Migration {
+    const char *machine;
+    const char *options;        /* of both sides */
+    bool mmio;
+    RdpMigrationFiles files;
+    RdpGuest *from, *to;
+    RdpDevice source, dest;
+    RdpRing ring;
+    RdpBuf bufs[RDP_BLK_BUFS];
+} Migration;
 
-static Files files_new(void)
+static void find_device(Migration *m, RdpDevice *dev, RdpGuest *guest)
 {
-    char *dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
-
-    g_assert_nonnull(dir);
-    return (Files) {
-        .dir = dir,
-        .stream = g_build_filename(dir, "stream", NULL),
-        .socket = g_build_filename(dir, "socket", NULL),
-        .errors = g_build_filename(dir, "errors", NULL),
-    };
+    if (m->mmio) {
+        rdp_device_init_mmio(dev, guest, 0, "dev0");
+    } else {
+        rdp_device_init(dev, guest, RDP_SLOT, "dev0");
+    }
 }
 
-static void files_free(Files *files)
+static void start_driver(Migration *m, uint64_t features)
 {
-    unlink(files->stream);
-    unlink(files->socket);
-    unlink(files->errors);
-    g_assert_cmpint(rmdir(files->dir), ==, 0);
-    g_free(files->dir);
-    g_free(files->stream);
-    g_free(files->socket);
-    g_free(files->errors);
-}
+    RdpRing *ring = &m->ring;
 
-static void assert_errors_mention(const Files *files, const char *words)
-{
-    g_autofree char *text = NULL;
-
-    g_assert_true(g_file_get_contents(files->errors, &text, NULL, NULL));
-    g_test_message("looking for '%s' in: %s", words, text);
-    g_assert_nonnull(strstr(text, words));
-}
-
-static bool migration_is(QTestState *qts, const char *wanted)
-{
-    QDict *info = qtest_qmp_assert_success_ref(
-        qts, "{'execute': 'query-migrate'}");
-    const char *status = qdict_get_try_str(info, "status") ?: "none";
-    bool is = !strcmp(status, wanted);
-    bool over = !strcmp(status, "completed") || !strcmp(status, "failed");
-
-    g_test_message("migration is %s", status);
-    g_assert_true(is || !over);
-    qobject_unref(info);
-    return is;
-}
-
-static void wait_migration(QTestState *qts, const char *wanted)
-{
-    RDP_WAIT_FOR(migration_is(qts, wanted));
-}
-
-static bool state_is(QTestState *qts, const char *wanted)
-{
-    QDict *info = qtest_qmp_assert_success_ref(qts,
-                                               "{'execute': 'query-status'}");
-    bool is = !strcmp(qdict_get_str(info, "status"), wanted);
-
-    qobject_unref(info);
-    return is;
-}
-
-static void set_capability(QTestState *qts, const char *name)
-{
-    qtest_qmp_assert_success(qts, "{'execute': 'migrate-set-capabilities',"
-                             " 'arguments': {'capabilities': [{'capability':"
-                             " %s, 'state': true}]}}", name);
-}
-
-static void start_outgoing(QTestState *qts, const char *kind, const char *path)
-{
-    g_autofree char *uri = g_strdup_printf("%s:%s", kind, path);
-
-    qtest_qmp_assert_success(qts, "{'execute': 'migrate',"
-                             " 'arguments': {'uri': %s}}", uri);
-}
-
-/* A destination that fails stays, so that it can be asked */
-static void start_incoming(QTestState *qts, const char *kind, const char *path)
-{
-    g_autofree char *uri = g_strdup_printf("%s:%s", kind, path);
-
-    qtest_qmp_assert_success(qts, "{'execute': 'migrate-incoming',"
-                             " 'arguments': {'uri': %s,"
-                             " 'exit-on-error': false}}", uri);
-}
-
-static void save(QTestState *qts, const Files *files)
-{
-    start_outgoing(qts, "file", files->stream);
-    wait_migration(qts, "completed");
-}
-
-/* Live; what is returned failed on both sides and runs on, on the source */
-static void migrate_live(QTestState *from, QTestState *to, const Files *files,
-                         const char *outcome)
-{
-    set_capability(from, "return-path");
-    set_capability(to, "return-path");
-    start_incoming(to, "unix", files->socket);
-    start_outgoing(from, "unix", files->socket);
-    wait_migration(from, outcome);
-    wait_migration(to, outcome);
-}
-
-/* The stream is refused with these words, before the guest runs */
-static void assert_refused(QTestState *to, const Files *files,
-                           const char *words)
-{
-    start_incoming(to, "file", files->stream);
-    wait_migration(to, "failed");
-    g_assert_true(state_is(to, "inmigrate"));
-    assert_errors_mention(files, words);
-}
-
-/* A machine that waits for a stream, and then for resume() */
-static RdpGuest *start_destination(const char *machine, const char *devices,
-                                   const Files *files)
-{
-    return rdp_start(machine, "%s -S -incoming defer 2>%s", devices,
-                     files->errors);
-}
-
-static void resume(RdpGuest *to)
-{
-    qtest_qmp_assert_success(to->qts, "{'execute': 'cont'}");
-}
-
-/* Its device, which the guest knows already, and one of its rings */
-static void take_over(RdpDevice *dev, RdpRing *ring, RdpGuest *to)
-{
-    rdp_device_init(dev, to, SLOT, "dev0");
-    ring->dev = dev;
-}
-
-static void start_rings(RdpDevice *dev, RdpRing *ring, uint64_t features)
-{
-    g_assert_true(rdp_negotiate(dev, features));
-    rdp_ring_init(ring, dev, 0, features & BIT_ULL(VIRTIO_F_RING_PACKED));
+    g_assert_true(rdp_negotiate(&m->source, features));
+    rdp_ring_init(ring, &m->source, 0,
+                  features & BIT_ULL(VIRTIO_F_RING_PACKED));
     ring->desc += RINGS;
     ring->avail += RINGS;
     ring->used += RINGS;
     rdp_ring_enable(ring);
-    rdp_driver_ok(dev);
+    rdp_driver_ok(&m->source);
 }
 
-static void start_driver(RdpDevice *dev, RdpRing *ring, RdpGuest *guest,
-                         uint64_t features)
+/* The source, with a driver that has negotiated @features */
+static void start_source(Migration *m, uint64_t features)
 {
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    start_rings(dev, ring, features);
+    rdp_migration_files_init(&m->files);
+    m->machine = m->mmio ? rdp_mmio_machine() : rdp_machine();
+    m->from = rdp_start(m->machine, "%s", m->options);
+    find_device(m, &m->source, m->from);
+    start_driver(m, features);
+}
+
+/* The destination, which waits for the stream */
+static void start_destination(Migration *m)
+{
+    m->to = rdp_start_destination(&m->files, m->machine, m->options);
+}
+
+/* Through a file */
+static void migrate_by_file(Migration *m)
+{
+    rdp_save(&m->files, m->from->qts);
+    rdp_load(&m->files, m->to->qts, "completed");
+}
+
+/* The destination runs, with the driver that knows the device already */
+static void take_over(Migration *m)
+{
+    rdp_continue(m->to->qts);
+    find_device(m, &m->dest, m->to);
+    m->ring.dev = &m->dest;
+}
+
+static void stop(Migration *m)
+{
+    rdp_device_stop(&m->source);
+    if (m->to) {
+        rdp_device_cleanup(&m->dest);
+        rdp_stop(m->to);
+    }
+    rdp_migration_files_cleanup(&m->files);
 }
 
 /* The device has read two sectors of its disk into the pool */
-static void assert_read(RdpGuest *guest, const RdpBuf bufs[3], uint64_t sector)
+static void assert_read(RdpGuest *guest, const RdpBuf bufs[RDP_BLK_BUFS],
+                        uint64_t sector)
 {
     uint8_t found[RDP_BLK_DATA_SIZE];
 
-    g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==, 0);
+    rdp_blk_assert_served(guest);
     qtest_bufread(guest->qts, bufs[1].addr, found, sizeof(found));
     g_assert_cmpmem(found, sizeof(found), guest->disk.now + sector * 512,
                     RDP_BLK_DATA_SIZE);
@@ -195,12 +108,10 @@ static void assert_read(RdpGuest *guest, const RdpBuf bufs[3], uint64_t sector)
 static void read_sectors(RdpRing *ring, uint64_t sector)
 {
     RdpGuest *guest = ring->dev->guest;
-    RdpBuf bufs[3];
+    RdpBuf bufs[RDP_BLK_BUFS];
 
     rdp_blk_request(guest, bufs, false, sector, 0);
-    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
-    rdp_ring_kick(ring);
-    rdp_ring_wait(ring);
+    rdp_ring_serve(ring, bufs, RDP_BLK_BUFS);
     assert_read(guest, bufs, sector);
 }
 
@@ -221,38 +132,56 @@ static void assert_same_memory(RdpGuest *from, RdpGuest *to)
 #define LEFT_SECTOR 77
 
 /* After a full turn of the ring, a request of which the device is not told */
-static void leave_request(RdpRing *ring, RdpBuf bufs[3])
+static void leave_request(Migration *m)
 {
     unsigned i;
 
     for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(ring, i);
+        read_sectors(&m->ring, i);
     }
-    rdp_blk_request(ring->dev->guest, bufs, false, LEFT_SECTOR, 0);
-    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
+    rdp_blk_request(m->from, m->bufs, false, LEFT_SECTOR, 0);
+    rdp_ring_add(&m->ring, m->bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
 }
 
-/* The other side finishes it, and goes on for a full turn */
-static void finish_request(RdpRing *ring, const RdpBuf bufs[3])
+/* The destination finishes it, and goes on for a full turn */
+static void finish_request(Migration *m)
 {
     unsigned i;
 
-    rdp_ring_kick(ring);
-    rdp_ring_wait(ring);
-    assert_read(ring->dev->guest, bufs, LEFT_SECTOR);
+    rdp_ring_kick(&m->ring);
+    rdp_ring_wait(&m->ring);
+    assert_read(m->to, m->bufs, LEFT_SECTOR);
     for (i = 0; i < RDP_RING_SIZE; i++) {
-        read_sectors(ring, 100 + i);
+        read_sectors(&m->ring, 100 + i);
     }
 }
 
-typedef struct Journey {
+static void set_capability(QTestState *qts, const char *name)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'migrate-set-capabilities',"
+                             " 'arguments': {'capabilities': [{'capability':"
+                             " %s, 'state': true}]}}", name);
+}
+
+/* With a return path, by which the source learns that a migration failed */
+static void migrate_live(const RdpMigrationFiles *files, QTestState *from,
+                         QTestState *to, const char *outcome)
+{
+    set_capability(from, "return-path");
+    set_capability(to, "return-path");
+    rdp_begin_live(files, from, to);
+    rdp_wait_migration(from, outcome);
+    rdp_wait_migration(to, outcome);
+}
+
+typedef struct Variant {
     const char *name;
     const char *blk;
     bool mmio;
     uint64_t features;
-} Journey;
+} Variant;
 
-#define PCI_BLK     BLK "drive=disk0,packed=on," POOLED
+#define PCI_BLK     BLK "drive=disk0,packed=on "
 #define MMIO_BLK    "-global virtio-mmio.force-legacy=false " \
                     "-global virtio-mmio.restricted-dma-pool=poola " \
                     "-device virtio-blk-device,id=dev0,drive=disk0,packed=on," \
@@ -260,7 +189,7 @@ typedef struct Journey {
 #define SILENT      "-global virtio-mmio.restricted-dma-negotiate=off "
 #define PACKED      BIT_ULL(VIRTIO_F_RING_PACKED)
 
-static const Journey journeys[] = {
+static const Variant variants[] = {
     { "split", PCI_BLK, false, RDP_FEATURES },
     { "packed", PCI_BLK, false, RDP_FEATURES | PACKED },
     { "mmio/split", MMIO_BLK, true, RDP_FEATURES },
@@ -269,130 +198,79 @@ static const Journey journeys[] = {
       RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA) },
 };
 
-static void find_device(RdpDevice *dev, RdpGuest *guest,
-                        const Journey *journey)
-{
-    if (journey->mmio) {
-        rdp_device_init_mmio(dev, guest, 0, "dev0");
-    } else {
-        rdp_device_init(dev, guest, SLOT, "dev0");
-    }
-}
-
 /* A ring with a request in it that the device was not told of yet */
 static void test_live(const void *data)
 {
-    const Journey *journey = data;
-    const char *machine = journey->mmio ? rdp_mmio_machine() : rdp_machine();
-    Files files = files_new();
-    RdpGuest *from = rdp_start(machine, "%s", journey->blk);
-    RdpGuest *to = start_destination(machine, journey->blk, &files);
-    RdpDevice source, dest;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    const Variant *variant = data;
+    Migration m = { .options = variant->blk, .mmio = variant->mmio };
 
-    find_device(&source, from, journey);
-    start_rings(&source, &ring, journey->features);
-    leave_request(&ring, bufs);
-    migrate_live(from->qts, to->qts, &files, "completed");
-    assert_same_memory(from, to);
+    start_source(&m, variant->features);
+    start_destination(&m);
+    leave_request(&m);
+    migrate_live(&m.files, m.from->qts, m.to->qts, "completed");
+    assert_same_memory(m.from, m.to);
 
-    resume(to);
-    find_device(&dest, to, journey);
-    ring.dev = &dest;
-    g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
-    finish_request(&ring, bufs);
+    take_over(&m);
+    g_assert_cmphex(rdp_status(&m.dest), ==, RUNNING);
+    finish_request(&m);
 
     /* It is confined there, too */
-    rdp_blk_request(to, bufs, false, 0, 0);
-    rdp_assert_refuses(&ring, bufs, 3, 1);
-
-    rdp_device_cleanup(&source);
-    rdp_device_cleanup(&dest);
-    rdp_stop(from);
-    rdp_stop(to);
-    files_free(&files);
+    rdp_blk_request(m.to, m.bufs, false, 0, 0);
+    rdp_assert_refuses(&m.ring, m.bufs, RDP_BLK_BUFS, 1);
+    stop(&m);
 }
 
 /* A device that must not look into its rings when it arrives */
 static void test_master_off(const void *data)
 {
     uint64_t features = RDP_FEATURES | *(const uint64_t *)data;
-    bool packed = features & BIT_ULL(VIRTIO_F_RING_PACKED);
-    /* The stream has more about the rings where they could be packed */
-    const char *blk = packed ? BLK "drive=disk0,packed=on," POOLED
-                             : BLK "drive=disk0," POOLED;
-    Files files = files_new();
-    RdpGuest *from = rdp_start(rdp_machine(), "%s", blk);
-    RdpGuest *to = start_destination(rdp_machine(), blk, &files);
-    RdpDevice source, dest;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    Migration m = {
+        /* If the rings could be packed, the stream has more about them */
+        .options = features & PACKED ? PCI_BLK : BLK "drive=disk0 ",
+    };
 
-    start_driver(&source, &ring, from, features);
-    leave_request(&ring, bufs);
-    qpci_config_writew(source.pci, PCI_COMMAND, PCI_COMMAND_MEMORY);
-    save(from->qts, &files);
-    start_incoming(to->qts, "file", files.stream);
-    wait_migration(to->qts, "completed");
-    assert_same_memory(from, to);
+    start_source(&m, features);
+    start_destination(&m);
+    leave_request(&m);
+    qpci_config_writew(m.source.pci, PCI_COMMAND, PCI_COMMAND_MEMORY);
+    migrate_by_file(&m);
+    assert_same_memory(m.from, m.to);
 
-    resume(to);
-    take_over(&dest, &ring, to);
-    rdp_driver_ok(&dest);
-    g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
-    finish_request(&ring, bufs);
-
-    rdp_device_cleanup(&source);
-    rdp_device_cleanup(&dest);
-    rdp_stop(from);
-    rdp_stop(to);
-    files_free(&files);
+    take_over(&m);
+    rdp_driver_ok(&m.dest);
+    g_assert_cmphex(rdp_status(&m.dest), ==, RUNNING);
+    finish_request(&m);
+    stop(&m);
 }
 
-/* A device that broke the rules does not get well by a journey */
+/* Migration does not repair a device that broke the rules */
 static void test_broken(void)
 {
-    const char *blk = BLK "drive=disk0," POOLED;
-    Files files = files_new();
-    RdpGuest *from = rdp_start(rdp_machine(), "%s", blk);
-    RdpGuest *to = start_destination(rdp_machine(), blk, &files);
-    RdpDevice source, dest;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    Migration m = { .options = BLK "drive=disk0 " };
 
-    start_driver(&source, &ring, from, RDP_FEATURES);
-    rdp_blk_request(from, bufs, false, 0, 0);
-    bufs[1].addr = RDP_IN_RAM(from, RDP_VICTIM);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    rdp_ring_kick(&ring);
-    rdp_wait_needs_reset(&source);
+    start_source(&m, RDP_FEATURES);
+    start_destination(&m);
+    rdp_blk_request(m.from, m.bufs, false, 0, 0);
+    m.bufs[1].addr = RDP_IN_RAM(m.from, RDP_VICTIM);
+    rdp_ring_submit(&m.ring, m.bufs, RDP_BLK_BUFS);
+    rdp_wait_needs_reset(&m.source);
 
-    save(from->qts, &files);
-    start_incoming(to->qts, "file", files.stream);
-    wait_migration(to->qts, "completed");
-    resume(to);
-
-    take_over(&dest, &ring, to);
-    g_assert_cmphex(rdp_status(&dest), ==,
+    migrate_by_file(&m);
+    take_over(&m);
+    g_assert_cmphex(rdp_status(&m.dest), ==,
                     RUNNING | VIRTIO_CONFIG_S_NEEDS_RESET);
-    rdp_snapshot(to);
-    rdp_blk_request(to, bufs, false, 0, 0);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    rdp_set_status(&dest, RUNNING);
-    rdp_ring_kick(&ring);
-    rdp_settle(to->qts);
-    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-    g_assert_cmphex(rdp_status(&dest), ==,
+    rdp_snapshot(m.to);
+    rdp_blk_request(m.to, m.bufs, false, 0, 0);
+    rdp_ring_add(&m.ring, m.bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+    rdp_set_status(&m.dest, RUNNING);
+    rdp_ring_kick(&m.ring);
+    rdp_settle(m.to->qts);
+    g_assert_cmpuint(rdp_ring_used(&m.ring), ==, 0);
+    g_assert_cmphex(rdp_status(&m.dest), ==,
                     RUNNING | VIRTIO_CONFIG_S_NEEDS_RESET);
-    rdp_assert_untouched(to);
-    rdp_blk_assert_works(&dest, RDP_FEATURES, false, false);
-
-    rdp_device_cleanup(&source);
-    rdp_device_cleanup(&dest);
-    rdp_stop(from);
-    rdp_stop(to);
-    files_free(&files);
+    rdp_assert_untouched(m.to);
+    rdp_blk_assert_works(&m.dest, RDP_FEATURES, false);
+    stop(&m);
 }
 
 /* Requests in flight: a disk that fails a write, which stops the machine */
@@ -402,49 +280,35 @@ static void test_broken(void)
     "-blockdev blkdebug,node-name=bad,image=null,"                          \
     "inject-error.0.event=none,inject-error.0.iotype=write,"                \
     "inject-error.0.errno=5 "                                               \
-    BLK "drive=bad,werror=stop," POOLED
+    BLK "drive=bad,werror=stop "
 #define HEALTHY                                                             \
     "-blockdev null-co,node-name=null,size=1048576,read-zeroes=on "         \
-    BLK "drive=null,werror=stop," POOLED
+    BLK "drive=null,werror=stop "
 
-static RdpGuest *start_in_flight(RdpDevice *dev, RdpRing *ring, RdpBuf bufs[3],
-                                 const Files *files)
+static void start_in_flight(Migration *m)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "%s", FAILING);
-
-    start_driver(dev, ring, guest, RDP_FEATURES);
-    rdp_blk_request(guest, bufs, true, 0, 0x55);
-    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
-    rdp_ring_kick(ring);
-    RDP_WAIT_FOR(state_is(guest->qts, "io-error"));
-    g_assert_cmpuint(rdp_ring_used(ring), ==, 0);
-    save(guest->qts, files);
-    return guest;
+    m->options = FAILING;
+    start_source(m, RDP_FEATURES);
+    rdp_blk_request(m->from, m->bufs, true, 0, 0x55);
+    rdp_ring_submit(&m->ring, m->bufs, RDP_BLK_BUFS);
+    RDP_WAIT_FOR(rdp_state_is(m->from->qts, "io-error"));
+    g_assert_cmpuint(rdp_ring_used(&m->ring), ==, 0);
+    rdp_save(&m->files, m->from->qts);
+    m->options = HEALTHY;
 }
 
 static void test_in_flight(void)
 {
-    Files files = files_new();
-    RdpDevice source, dest;
-    RdpGuest *from, *to;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    Migration m = { };
 
-    from = start_in_flight(&source, &ring, bufs, &files);
-    to = start_destination(rdp_machine(), HEALTHY, &files);
-    start_incoming(to->qts, "file", files.stream);
-    wait_migration(to->qts, "completed");
-    resume(to);
-    take_over(&dest, &ring, to);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(qtest_readb(to->qts, bufs[2].addr), ==, 0);
-    g_assert_cmphex(rdp_status(&dest), ==, RUNNING);
-
-    rdp_device_cleanup(&source);
-    rdp_device_cleanup(&dest);
-    rdp_stop(from);
-    rdp_stop(to);
-    files_free(&files);
+    start_in_flight(&m);
+    start_destination(&m);
+    rdp_load(&m.files, m.to->qts, "completed");
+    take_over(&m);
+    rdp_ring_wait(&m.ring);
+    rdp_blk_assert_served(m.to);
+    g_assert_cmphex(rdp_status(&m.dest), ==, RUNNING);
+    stop(&m);
 }
 
 /* A source that lies */
@@ -462,16 +326,22 @@ static const char *const lies[] = {
     [LIE_FEATURES] = "features",
 };
 
+/* Unlike addresses in memory, numbers in the state of virtio are big endian */
+static void patch_virtio(const RdpMigrationFiles *files, uint64_t old,
+                         uint64_t new)
+{
+    g_assert_cmpuint(rdp_replace_in_stream(files, old, new), >, 0);
+}
+
 /*
- * Replace a number in the state of a device.  Those of virtio are big-endian,
- * as nothing else in the stream; addresses of requests in flight are like
- * those in RAM, which comes before.
+ * The addresses of requests in flight look like those in the pool, which comes
+ * before the devices: replace the last one.
  */
-static void patch(const Files *files, uint64_t old, uint64_t new, bool be)
+static void patch_request(const RdpMigrationFiles *files, uint64_t old,
+                          uint64_t new)
 {
     g_autofree char *stream = NULL;
-    uint64_t from = be ? cpu_to_be64(old) : cpu_to_le64(old);
-    uint64_t to = be ? cpu_to_be64(new) : cpu_to_le64(new);
+    uint64_t from = cpu_to_le64(old);
     char *at, *last = NULL;
     size_t len;
 
@@ -479,59 +349,49 @@ static void patch(const Files *files, uint64_t old, uint64_t new, bool be)
     for (at = stream;
          (at = memmem(at, stream + len - at, &from, sizeof(from))); at++) {
         last = at;
-        if (be) {
-            memcpy(at, &to, sizeof(to));
-        }
     }
     g_assert_nonnull(last);
-    memcpy(last, &to, sizeof(to));
+    stq_le_p(last, new);
     g_assert_true(g_file_set_contents(files->stream, stream, len, NULL));
 }
 
 static void test_lie(const void *data)
 {
     Lie lie = *(const Lie *)data;
-    Files files = files_new();
-    RdpGuest *from, *to;
-    RdpDevice source;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    Migration m = { };
     uint64_t victim;
 
-    from = start_in_flight(&source, &ring, bufs, &files);
-    victim = RDP_IN_RAM(from, RDP_VICTIM);
+    start_in_flight(&m);
+    victim = RDP_IN_RAM(m.from, RDP_VICTIM);
     switch (lie) {
     case LIE_BUFFER:
-        patch(&files, bufs[1].addr, victim, false);
+        patch_request(&m.files, m.bufs[1].addr, victim);
         break;
     case LIE_BUFFER_WRAPS:
-        patch(&files, bufs[1].addr, UINT64_MAX - 16, false);
+        patch_request(&m.files, m.bufs[1].addr, UINT64_MAX - 16);
         break;
     case LIE_DESC:
-        patch(&files, ring.desc, victim, true);
+        patch_virtio(&m.files, m.ring.desc, victim);
         break;
     case LIE_AVAIL:
-        patch(&files, ring.avail, victim, true);
+        patch_virtio(&m.files, m.ring.avail, victim);
         break;
     case LIE_USED:
-        patch(&files, ring.used, victim, true);
+        patch_virtio(&m.files, m.ring.used, victim);
         break;
     case LIE_FEATURES:
-        patch(&files, RDP_FEATURES,
-              RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA), true);
+        patch_virtio(&m.files, RDP_FEATURES,
+                     RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA));
         break;
     }
-    to = start_destination(rdp_machine(), HEALTHY, &files);
-    assert_refused(to->qts, &files, lie == LIE_FEATURES ? "did not accept" :
-                   "is outside restricted-dma-pool 'poola'");
-
-    rdp_device_cleanup(&source);
-    rdp_stop(from);
-    rdp_stop(to);
-    files_free(&files);
+    start_destination(&m);
+    rdp_assert_stream_refused(&m.files, m.to->qts, lie == LIE_FEATURES ?
+                              "did not accept" :
+                              "is outside restricted-dma-pool 'poola'");
+    stop(&m);
 }
 
-/* Command lines that do not fit */
+/* Command lines that do not fit each other */
 
 typedef struct Mismatch {
     const char *name;
@@ -543,7 +403,7 @@ typedef struct Mismatch {
 #define POOL(id)    "-object restricted-dma-pool,size=4M,id=" id " "
 #define RNG         "-device virtio-rng-pci,disable-legacy=on,iommu_platform=on"
 
-/* On the machine that has it */
+/* Needs rdp_mmio_machine() */
 #define MMIO        "-device virtio-rng-device " \
                     "-global virtio-mmio.force-legacy=false "
 #define ON_POOL(id) "-global virtio-mmio.restricted-dma-pool=" id " "
@@ -586,55 +446,57 @@ static const Mismatch mismatches[] = {
       "restricted-dma-negotiate" },
 };
 
-static QTestState *start_plain(const char *options, const char *more,
-                               const char *path)
+static QTestState *start_plain(const char *options, const char *more)
 {
     bool mmio = strstr(options, MMIO);
 
-    return qtest_initf("-nodefaults -machine %s %s %s%s",
+    return qtest_initf("-nodefaults -machine %s %s %s",
                        mmio ? rdp_mmio_machine() : rdp_machine(), options,
-                       more, path);
+                       more);
+}
+
+static QTestState *start_plain_destination(const RdpMigrationFiles *files,
+                                           const char *options)
+{
+    g_autofree char *more = rdp_destination_options(files);
+
+    return start_plain(options, more);
 }
 
 static void test_mismatch(const void *data)
 {
     const Mismatch *mismatch = data;
-    Files files = files_new();
-    QTestState *from = start_plain(mismatch->source, "", "");
-    QTestState *to = start_plain(mismatch->destination, "-incoming defer 2>",
-                                 files.errors);
+    QTestState *from, *to;
+    RdpMigrationFiles files;
 
-    save(from, &files);
-    assert_refused(to, &files, mismatch->words);
-    qtest_qmp_assert_success(from, "{'execute': 'cont'}");
-    g_assert_true(state_is(from, "running"));
+    rdp_migration_files_init(&files);
+    from = start_plain(mismatch->source, "");
+    to = start_plain_destination(&files, mismatch->destination);
+    rdp_save(&files, from);
+    rdp_assert_stream_refused(&files, to, mismatch->words);
+    rdp_continue(from);
+    g_assert_true(rdp_state_is(from, "running"));
     qtest_quit(from);
     qtest_quit(to);
-    files_free(&files);
+    rdp_migration_files_cleanup(&files);
 }
 
 /* The source of a migration that fails runs on, and so does its driver */
 static void test_source_continues(void)
 {
-    Files files = files_new();
-    RdpGuest *from = rdp_start(rdp_machine(), BLK "drive=disk0," POOLED);
-    QTestState *to = start_plain("-m 16M " POOL("poola"),
-                                 "-incoming defer 2>", files.errors);
-    RdpDevice dev;
-    RdpRing ring;
+    Migration m = { .options = BLK "drive=disk0 " };
+    QTestState *to;
 
-    start_driver(&dev, &ring, from, RDP_FEATURES);
-    read_sectors(&ring, 0);
-    migrate_live(from->qts, to, &files, "failed");
-    g_assert_true(state_is(to, "inmigrate"));
-    RDP_WAIT_FOR(state_is(from->qts, "running"));
-    read_sectors(&ring, 1);
-    g_assert_cmphex(rdp_status(&dev), ==, RUNNING);
-
-    rdp_device_cleanup(&dev);
-    rdp_stop(from);
+    start_source(&m, RDP_FEATURES);
+    to = start_plain_destination(&m.files, "-m 16M " POOL("poola"));
+    read_sectors(&m.ring, 0);
+    migrate_live(&m.files, m.from->qts, to, "failed");
+    g_assert_true(rdp_state_is(to, "inmigrate"));
+    RDP_WAIT_FOR(rdp_state_is(m.from->qts, "running"));
+    read_sectors(&m.ring, 1);
+    g_assert_cmphex(rdp_status(&m.source), ==, RUNNING);
     qtest_quit(to);
-    files_free(&files);
+    stop(&m);
 }
 
 /* Snapshots */
@@ -664,39 +526,34 @@ static void snapshot_job(QTestState *qts, const char *command)
 
 static void test_snapshot(void)
 {
-    Files files = files_new();
-    RdpGuest *guest;
-    RdpDevice dev;
-    RdpBuf bufs[3];
-    RdpRing ring;
+    Migration m = { };
+    RdpDevice *dev = &m.source;
 
     if (!have_qemu_img()) {
         g_test_skip("there is no qemu-img");
-        files_free(&files);
         return;
     }
-    g_assert_true(mkimg(files.stream, "qcow2", 1));
-    guest = rdp_start(rdp_machine(), BLK "drive=disk0," POOLED
-                      "-blockdev qcow2,node-name=snap,file.driver=file,"
-                      "file.filename=%s", files.stream);
-    start_driver(&dev, &ring, guest, RDP_FEATURES);
-    read_sectors(&ring, 0);
-    rdp_blk_request(guest, bufs, false, 55, 0);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    snapshot_job(guest->qts, "snapshot-save");
+    rdp_migration_files_init(&m.files);
+    g_assert_true(mkimg(m.files.stream, "qcow2", 1));
+    m.from = rdp_start(rdp_machine(), BLK "drive=disk0 "
+                       "-blockdev qcow2,node-name=snap,file.driver=file,"
+                       "file.filename=%s", m.files.stream);
+    find_device(&m, dev, m.from);
+    start_driver(&m, RDP_FEATURES);
+    read_sectors(&m.ring, 0);
+    rdp_blk_request(m.from, m.bufs, false, 55, 0);
+    rdp_ring_add(&m.ring, m.bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+    snapshot_job(m.from->qts, "snapshot-save");
 
-    rdp_reset(&dev);
-    rdp_fill(guest, guest->base, 0xee, RDP_POOL_SIZE);
-    snapshot_job(guest->qts, "snapshot-load");
-    g_assert_cmphex(rdp_status(&dev), ==, RUNNING);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    assert_read(guest, bufs, 55);
-    read_sectors(&ring, 1);
-
-    rdp_device_cleanup(&dev);
-    rdp_stop(guest);
-    files_free(&files);
+    rdp_reset(dev);
+    rdp_fill(m.from, m.from->base, 0xee, RDP_POOL_SIZE);
+    snapshot_job(m.from->qts, "snapshot-load");
+    g_assert_cmphex(rdp_status(dev), ==, RUNNING);
+    rdp_ring_kick(&m.ring);
+    rdp_ring_wait(&m.ring);
+    assert_read(m.from, m.bufs, 55);
+    read_sectors(&m.ring, 1);
+    stop(&m);
 }
 
 /* Postcopy: the destination runs before it has all of the pool */
@@ -713,56 +570,63 @@ static bool postcopy_works(QTestState *qts)
     return works;
 }
 
-static void test_postcopy(void)
+static void migrate_postcopy(const RdpMigrationFiles *files, QTestState *from,
+                             QTestState *to)
 {
     const uint32_t step = 4096;
-    const char *options = "-m 128M " POOL("a") RNG ",restricted-dma-pool=a";
-    Files files = files_new();
-    QTestState *from = start_plain(options, "", "");
-    QTestState *to = start_plain(options, "-incoming defer 2>", files.errors);
     QDict *pool = rdp_query(from, "a");
     uint64_t base = rdp_get_uint(pool, "base");
     uint64_t at;
 
     qobject_unref(pool);
+    for (at = 0; at < RDP_POOL_SIZE; at += step) {
+        qtest_writel(from, base + at, at + 1);
+    }
+    g_assert_true(postcopy_works(from));
+    qtest_qmp_assert_success(from, "{'execute': 'migrate-set-parameters',"
+                             " 'arguments': {'max-bandwidth': 100000}}");
+    rdp_begin_live(files, from, to);
+    rdp_wait_migration(from, "active");
+    qtest_qmp_assert_success(from, "{'execute': 'migrate-start-postcopy'}");
+    RDP_WAIT_FOR(rdp_state_is(to, "running"));
+    for (at = 0; at < RDP_POOL_SIZE; at += step) {
+        g_assert_cmphex(qtest_readl(to, base + at), ==, at + 1);
+    }
+    rdp_wait_migration(from, "completed");
+}
+
+static void test_postcopy(void)
+{
+    const char *options = "-m 128M " POOL("a") RNG ",restricted-dma-pool=a";
+    QTestState *from, *to;
+    RdpMigrationFiles files;
+
+    rdp_migration_files_init(&files);
+    from = start_plain(options, "");
+    to = start_plain_destination(&files, options);
     if (postcopy_works(to)) {
-        for (at = 0; at < RDP_POOL_SIZE; at += step) {
-            qtest_writel(from, base + at, at + 1);
-        }
-        g_assert_true(postcopy_works(from));
-        qtest_qmp_assert_success(from, "{'execute': 'migrate-set-parameters',"
-                                 " 'arguments': {'max-bandwidth': 100000}}");
-        start_incoming(to, "unix", files.socket);
-        start_outgoing(from, "unix", files.socket);
-        wait_migration(from, "active");
-        qtest_qmp_assert_success(from,
-                                 "{'execute': 'migrate-start-postcopy'}");
-        RDP_WAIT_FOR(state_is(to, "running"));
-        for (at = 0; at < RDP_POOL_SIZE; at += step) {
-            g_assert_cmphex(qtest_readl(to, base + at), ==, at + 1);
-        }
-        wait_migration(from, "completed");
+        migrate_postcopy(&files, from, to);
     } else {
         g_test_skip("this host does not let QEMU use userfaultfd");
     }
     qtest_quit(from);
     qtest_quit(to);
-    files_free(&files);
+    rdp_migration_files_cleanup(&files);
 }
 
 int main(int argc, char **argv)
 {
-    static const uint64_t split = 0, packed = BIT_ULL(VIRTIO_F_RING_PACKED);
+    static const uint64_t split = 0, packed = PACKED;
     static Lie told[ARRAY_SIZE(lies)];
     unsigned i;
 
     g_test_init(&argc, &argv, NULL);
 
-    for (i = 0; i < ARRAY_SIZE(journeys); i++) {
+    for (i = 0; i < ARRAY_SIZE(variants); i++) {
         g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/migration/live/%s", journeys[i].name);
+            "/restricted-dma/migration/live/%s", variants[i].name);
 
-        qtest_add_data_func(path, &journeys[i], test_live);
+        qtest_add_data_func(path, &variants[i], test_live);
     }
     qtest_add_data_func("/restricted-dma/migration/master-off/split", &split,
                         test_master_off);

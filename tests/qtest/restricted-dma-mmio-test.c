@@ -1,18 +1,16 @@
 /*
  * Restricted DMA pools: devices on virtio-mmio, and drivers without the feature
  *
- * The checks are those that the other tests try on virtio-pci.  Here they are
- * tried on the registers of virtio-mmio, and on both transports for a driver
- * that learns of the pool from the platform: restricted-dma-negotiate=off.
+ * What the other tests try on virtio-pci, this one tries on the registers of
+ * virtio-mmio; and on both transports for a driver that learns of the pool from
+ * the platform, with restricted-dma-negotiate=off.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/hostile.h"
 
-#define SLOT        4
-#define SECTOR      8
 #define TRANSPORT   2
 
 #define MODERN      "-global virtio-mmio.force-legacy=false "
@@ -20,8 +18,8 @@
 #define SILENT      "restricted-dma-negotiate=off"
 #define MMIO_BLK    "-device virtio-blk-device,id=dev0,drive=disk0,packed=on," \
                     "bus=virtio-mmio-bus.2"
-#define PCI_BLK     "-device virtio-blk-pci,id=dev0,drive=disk0,packed=on," \
-                    "addr=4,restricted-dma-pool=poola"
+#define PCI_BLK     "-device virtio-blk-pci,drive=disk0,packed=on," \
+                    RDP_CONFINED
 
 #define V1  BIT_ULL(VIRTIO_F_VERSION_1)
 #define AP  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)
@@ -51,7 +49,7 @@ static RdpGuest *start(const Setup *setup, RdpDevice *dev)
     RdpGuest *guest = rdp_start(rdp_mmio_machine(), "%s", setup->options);
 
     if (setup->pci) {
-        rdp_device_init(dev, guest, SLOT, "dev0");
+        rdp_device_init(dev, guest, RDP_SLOT, "dev0");
     } else {
         rdp_device_init_mmio(dev, guest, TRANSPORT, "dev0");
     }
@@ -83,7 +81,7 @@ static void test_registers(void)
     assert_registers(qts, addr, guest->base, RDP_POOL_SIZE);
     g_assert_cmphex(rdp_offered(&dev) & RDP_FEATURES, ==, RDP_FEATURES);
 
-    /* Nothing but whole registers, and nobody writes them */
+    /* Only whole registers can be read, and none can be written */
     for (reg = addr + RDP_MMIO_ADDR; reg < addr + RDP_MMIO_SIZE + 8; reg++) {
         g_assert_cmphex(qtest_readb(qts, reg), ==, 0);
         g_assert_cmphex(qtest_readw(qts, reg), ==, 0);
@@ -107,7 +105,7 @@ static void test_registers(void)
     rdp_reset(&dev);
     assert_registers(qts, addr, guest->base, RDP_POOL_SIZE);
 
-    /* A transport that nothing is plugged into */
+    /* A transport without a device has no pool */
     assert_registers(qts, rdp_transport(TRANSPORT + 1), 0, 0);
     rdp_device_stop(&dev);
 }
@@ -138,26 +136,20 @@ static void test_not_offered(const void *data)
 static void assert_not_served(RdpDevice *dev)
 {
     RdpGuest *guest = dev->guest;
-    uint8_t before[RDP_USED_END], after[RDP_USED_END];
-    RdpBuf bufs[3];
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpRing ring;
 
     rdp_ring_init(&ring, dev, 0, false);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(&ring, bufs, 3, RDP_NO_TABLE);
-    rdp_snapshot(guest);
-    qtest_bufread(guest->qts, guest->base, before, sizeof(before));
+    rdp_blk_read(guest, bufs);
+    rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+    rdp_snapshot_all(guest);
 
     rdp_ring_enable(&ring);
     rdp_ring_kick(&ring);
     rdp_driver_ok(dev);
     rdp_ring_kick(&ring);
-    rdp_settle(guest->qts);
-
-    qtest_bufread(guest->qts, guest->base, after, sizeof(after));
-    g_assert_cmpmem(before, sizeof(before), after, sizeof(after));
-    rdp_assert_untouched(guest);
-    g_assert_cmphex(rdp_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+    rdp_assert_idle(guest);
+    g_assert_true(rdp_needs_reset(dev));
 }
 
 static void test_negotiation(const void *data)
@@ -197,111 +189,32 @@ static void test_negotiation(const void *data)
     rdp_set_status(&dev, VIRTIO_CONFIG_S_FEATURES_OK);
     assert_not_served(&dev);
 
-    rdp_blk_assert_works(&dev, setup->features, false, false);
+    rdp_blk_assert_works(&dev, setup->features, false);
     g_assert_cmpuint(rdp_violations(dev.guest->qts, "poola"), ==, 0);
     rdp_device_stop(&dev);
 }
 
-/* Confinement: one address of the driver is bad */
-
-typedef enum Kind {
-    DESC,
-    AVAIL,
-    USED,
-    TABLE,
-    HEADER,
-    DATA,
-    STATUS,
-    KINDS
-} Kind;
-
-static const char *const kinds[KINDS] = {
-    [DESC] = "descriptor-table",
-    [AVAIL] = "available-ring",
-    [USED] = "used-ring",
-    [TABLE] = "indirect-table",
-    [HEADER] = "buffer",
-    [DATA] = "buffer",
-    [STATUS] = "buffer",
-};
-
-static void try_outside(RdpDevice *dev, uint64_t features, bool packed,
-                        Kind kind, uint64_t addr)
-{
-    RdpGuest *guest = dev->guest;
-    RdpAccess bad = { kinds[kind], addr };
-    uint64_t table = RDP_NO_TABLE;
-    RdpBuf bufs[3];
-    RdpRing ring;
-
-    if (packed) {
-        features |= BIT_ULL(VIRTIO_F_RING_PACKED);
-    }
-    if (kind == TABLE) {
-        features |= BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
-        table = addr;
-        bad.len = 3 * sizeof(struct vring_desc);
-    }
-    g_test_message("%s at 0x%" PRIx64, kinds[kind], addr);
-    g_assert_true(rdp_negotiate(dev, features));
-    rdp_ring_init(&ring, dev, 0, packed);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-    switch (kind) {
-    case DESC:
-        ring.desc = addr;
-        bad.len = rdp_ring_desc_size(&ring);
-        break;
-    case AVAIL:
-        ring.avail = addr;
-        bad.len = rdp_ring_avail_size(&ring, features);
-        break;
-    case USED:
-        ring.used = addr;
-        bad.len = rdp_ring_used_size(&ring, features);
-        break;
-    case HEADER:
-    case DATA:
-    case STATUS:
-        bufs[kind - HEADER].addr = addr;
-        bad.len = bufs[kind - HEADER].len;
-        break;
-    default:
-        break;
-    }
-
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_baseline(&ring);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(dev);
-    rdp_ring_kick(&ring);
-    rdp_assert_refused(&ring, &bad, kind >= TABLE);
-}
+/* Confinement */
 
 static void test_confinement(const void *data)
 {
     const Setup *setup = data;
     RdpDevice dev;
-    RdpGuest *guest = start(setup, &dev);
-    const uint64_t outside[] = {
-        RDP_IN_RAM(guest, RDP_VICTIM),
-        guest->base - 16,                   /* across the start, or below */
-        guest->base + RDP_POOL_SIZE,        /* in the next pool */
-        setup->pci ? rdp_transport(0) : dev.mmio,
-        -16ULL,                             /* across the top, or below */
-    };
-    unsigned packed, place;
-    Kind kind;
+    unsigned packed;
+    RdpPart part;
 
+    start(setup, &dev);
     for (packed = 0; packed < 2; packed++) {
-        uint64_t form = packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0;
+        uint64_t features = setup->features |
+                            (packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0);
 
-        for (kind = 0; kind < KINDS; kind++) {
-            for (place = 0; place < ARRAY_SIZE(outside); place++) {
-                try_outside(&dev, setup->features, packed, kind,
-                            outside[place]);
-            }
+        for (part = 0; part < RDP_PARTS; part++) {
+            rdp_assert_part_confined(&dev, features |
+                                     (part == RDP_PART_TABLE ?
+                                      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) :
+                                      0), part);
         }
-        rdp_blk_assert_works(&dev, setup->features | form, packed, false);
+        rdp_blk_assert_works(&dev, features, false);
     }
     rdp_device_stop(&dev);
 }
@@ -311,60 +224,69 @@ static void test_confinement(const void *data)
 static void serve(RdpRing *ring, unsigned n)
 {
     RdpGuest *guest = ring->dev->guest;
-    RdpBuf bufs[3];
+    RdpBuf bufs[RDP_BLK_BUFS];
 
     while (n--) {
-        rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-        rdp_ring_submit(ring, bufs, 3);
-        rdp_ring_wait(ring);
-        g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==, 0);
+        rdp_blk_read(guest, bufs);
+        rdp_ring_serve(ring, bufs, RDP_BLK_BUFS);
+        rdp_blk_assert_served(guest);
     }
 }
 
-/* Registers of a legacy device change nothing, nor does a size in use */
+/* A size that is written while the queue is ready, and while it is not */
+static void try_size(RdpRing *ring, uint32_t size)
+{
+    RdpDevice *dev = ring->dev;
+    QTestState *qts = dev->guest->qts;
+
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_NUM, size);
+    serve(ring, 2);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_READY, 1);
+    serve(ring, 2);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_READY, 0);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_NUM, size);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_READY, 1);
+    serve(ring, 2);
+}
+
+static void try_legacy_registers(RdpRing *ring)
+{
+    RdpDevice *dev = ring->dev;
+    QTestState *qts = dev->guest->qts;
+
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_GUEST_PAGE_SIZE, 4096);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_ALIGN, 4096);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_PFN,
+                 RDP_IN_RAM(dev->guest, RDP_VICTIM) / 4096);
+    serve(ring, 2);
+    qtest_writel(qts, dev->mmio + VIRTIO_MMIO_QUEUE_PFN, 0);
+    serve(ring, 2);
+}
+
+/* The size of a queue in use stays, and legacy registers change nothing */
 static void test_queue_registers(const void *data)
 {
-    const Setup *setup = data;
     static const uint32_t sizes[] = { 0, 2, 8, 32, 1024, 1025, UINT32_MAX };
+    const Setup *setup = data;
     unsigned packed, i;
     RdpDevice dev;
     RdpGuest *guest = start(setup, &dev);
-    QTestState *qts = guest->qts;
 
     for (packed = 0; packed < 2; packed++) {
         RdpRing ring;
 
-        g_assert_true(rdp_negotiate(&dev, setup->features |
-                                    (packed ? BIT_ULL(VIRTIO_F_RING_PACKED)
-                                            : 0)));
-        rdp_ring_init(&ring, &dev, 0, packed);
-        rdp_ring_enable(&ring);
-        rdp_driver_ok(&dev);
+        rdp_setup(&dev, &ring, 0, setup->features |
+                  (packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0));
         serve(&ring, 3);
         rdp_snapshot(guest);
-
         for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-            qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_NUM, sizes[i]);
-            serve(&ring, 2);
-            qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_READY, 1);
-            serve(&ring, 2);
-            qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_READY, 0);
-            qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_NUM, sizes[i]);
-            qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_READY, 1);
-            serve(&ring, 2);
+            try_size(&ring, sizes[i]);
         }
-
-        qtest_writel(qts, dev.mmio + VIRTIO_MMIO_GUEST_PAGE_SIZE, 4096);
-        qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_ALIGN, 4096);
-        qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_PFN,
-                     RDP_IN_RAM(guest, RDP_VICTIM) / 4096);
-        serve(&ring, 2);
-        qtest_writel(qts, dev.mmio + VIRTIO_MMIO_QUEUE_PFN, 0);
-        serve(&ring, 2);
+        try_legacy_registers(&ring);
         rdp_assert_untouched(guest);
-        g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+        g_assert_false(rdp_needs_reset(&dev));
     }
-    g_assert_cmpuint(rdp_violations(qts, "poola"), ==, 0);
+    g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
     rdp_device_stop(&dev);
 }
 
@@ -377,10 +299,7 @@ static void test_ring_moves(const void *data)
     RdpAccess bad = { "descriptor-table", RDP_IN_RAM(guest, RDP_VICTIM) };
     RdpRing ring;
 
-    g_assert_true(rdp_negotiate(&dev, setup->features));
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
+    rdp_setup(&dev, &ring, 0, setup->features);
     serve(&ring, 3);
 
     rdp_ring_baseline(&ring);
@@ -389,16 +308,16 @@ static void test_ring_moves(const void *data)
     rdp_ring_enable(&ring);
     rdp_assert_refused(&ring, &bad, true);
 
-    /* Neither a broken device nor a half-made queue survive the reset */
+    /* A reset of the machine repairs the device and forgets the queue */
     qtest_system_reset(guest->qts);
     g_assert_cmphex(rdp_status(&dev), ==, 0);
     g_assert_cmphex(qtest_readl(guest->qts, dev.mmio +
                                 VIRTIO_MMIO_QUEUE_READY), ==, 0);
-    rdp_blk_assert_works(&dev, setup->features, false, true);
+    rdp_blk_assert_works(&dev, setup->features, true);
     rdp_device_stop(&dev);
 }
 
-/* Without a pool there is nothing of all this */
+/* Without a pool there is no trace of it */
 static void test_no_pool(void)
 {
     static const Setup setup = { .options = MODERN MMIO_BLK };
@@ -407,7 +326,7 @@ static void test_no_pool(void)
 
     assert_registers(guest->qts, dev.mmio, 0, 0);
     g_assert_cmphex(rdp_offered(&dev) & RDP_FEATURES, ==, V1);
-    rdp_blk_assert_works(&dev, V1, false, false);
+    rdp_blk_assert_works(&dev, V1, false);
     rdp_device_stop(&dev);
 }
 

@@ -1,17 +1,14 @@
 /*
- * Restricted DMA pools: no memory access before the driver accepted
+ * Restricted DMA pools: no memory access before the driver has accepted
  *
- * A driver that does not know VIRTIO_F_RESTRICTED_DMA has to fail in a way
- * that it can see, whatever it writes to the status register and when.
+ * A driver that does not know VIRTIO_F_RESTRICTED_DMA has to fail, and has to
+ * see that it fails, whatever it writes to the status register and when.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
-#include "restricted-dma/guest.h"
-
-#define SLOT    4
-#define SECTOR  8
+#include "restricted-dma/blk.h"
 
 #define A   VIRTIO_CONFIG_S_ACKNOWLEDGE
 #define D   VIRTIO_CONFIG_S_DRIVER
@@ -30,9 +27,9 @@ typedef enum Op {
     ACCEPT_LOW,     /* accept these features, of the first 32 only */
     QUEUE,          /* enable the queue; a request waits in it */
     EMPTY_QUEUE,    /* enable the queue */
-    KICK,           /* kick it, with a request in it at the latest now */
+    KICK,           /* kick it; if it is empty, put the request in first */
     RESET,
-    MASTER_OFF,     /* forbid the device to master the bus */
+    MASTER_OFF,     /* turn bus mastering off */
 } Op;
 
 typedef struct Step {
@@ -53,7 +50,7 @@ typedef struct Sequence {
 } Sequence;
 
 static const Sequence sequences[] = {
-    { "as the specification wants it", SERVED, {
+    { "as the specification asks for", SERVED, {
         { STATUS, A }, { STATUS, A | D }, { ACCEPT, RDP_FEATURES },
         { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
     } },
@@ -171,8 +168,7 @@ static const Sequence sequences[] = {
 typedef struct Driver {
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
-    uint8_t pool[RDP_USED_END];     /* contents with the request in it */
+    RdpBuf bufs[RDP_BLK_BUFS];
 } Driver;
 
 static void prepare(Driver *drv)
@@ -181,17 +177,15 @@ static void prepare(Driver *drv)
 
     rdp_reset(&drv->dev);
     rdp_ring_init(&drv->ring, &drv->dev, 0, false);
-    rdp_blk_request(guest, drv->bufs, false, SECTOR, 0x5a);
+    rdp_blk_read(guest, drv->bufs);
     rdp_snapshot(guest);
 }
 
 static void add_request(Driver *drv)
 {
-    RdpGuest *guest = drv->dev.guest;
-
     if (!drv->ring.added) {
-        rdp_ring_add(&drv->ring, drv->bufs, 3, RDP_NO_TABLE);
-        qtest_bufread(guest->qts, guest->base, drv->pool, sizeof(drv->pool));
+        rdp_ring_add(&drv->ring, drv->bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+        rdp_snapshot_pool(drv->dev.guest);
     }
 }
 
@@ -230,7 +224,7 @@ static void do_step(Driver *drv, const Step *step)
     }
 }
 
-/* No write of the status but a reset helps, nor any change of features */
+/* No status but a reset helps, nor do other features */
 static void assert_stays_broken(Driver *drv)
 {
     unsigned status;
@@ -239,8 +233,7 @@ static void assert_stays_broken(Driver *drv)
         rdp_accept(&drv->dev, RDP_FEATURES);
         rdp_set_status(&drv->dev, status);
         rdp_set_status(&drv->dev, status | A | D | F | OK);
-        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
-                        !=, 0);
+        g_assert_true(rdp_needs_reset(&drv->dev));
         rdp_ring_kick(&drv->ring);
     }
 }
@@ -248,23 +241,18 @@ static void assert_stays_broken(Driver *drv)
 static void assert_outcome(Driver *drv, Outcome outcome)
 {
     RdpGuest *guest = drv->dev.guest;
-    uint8_t pool[RDP_USED_END];
 
     if (outcome == SERVED) {
         rdp_ring_wait(&drv->ring);
-        g_assert_cmphex(qtest_readb(guest->qts, drv->bufs[2].addr), ==, 0);
-        g_assert_cmphex(rdp_status(&drv->dev) & VIRTIO_CONFIG_S_NEEDS_RESET,
-                        ==, 0);
+        rdp_blk_assert_served(guest);
+        g_assert_false(rdp_needs_reset(&drv->dev));
         return;
     }
 
     if (outcome == BROKEN) {
         assert_stays_broken(drv);
     }
-    rdp_settle(guest->qts);
-    qtest_bufread(guest->qts, guest->base, pool, sizeof(pool));
-    g_assert_cmpmem(pool, sizeof(pool), drv->pool, sizeof(drv->pool));
-    rdp_assert_untouched(guest);
+    rdp_assert_idle(guest);
 }
 
 static void run(Driver *drv, const Sequence *sequence)
@@ -279,25 +267,13 @@ static void run(Driver *drv, const Sequence *sequence)
     assert_outcome(drv, sequence->outcome);
 
     qpci_device_enable(drv->dev.pci);
-    rdp_blk_assert_works(&drv->dev, RDP_FEATURES, false, false);
+    rdp_blk_assert_works(&drv->dev, RDP_FEATURES, false);
 }
 
-static void start(Driver *drv, const void *data)
+static void start(Driver *drv, const char *properties)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,"
-                                "id=dev0,addr=%d,drive=disk0,"
-                                "restricted-dma-pool=poola,%s",
-                                SLOT, (const char *)data);
-
-    rdp_device_init(&drv->dev, guest, SLOT, "dev0");
-}
-
-static void stop(Driver *drv)
-{
-    RdpGuest *guest = drv->dev.guest;
-
-    rdp_device_cleanup(&drv->dev);
-    rdp_stop(guest);
+    rdp_start_device(&drv->dev, rdp_machine(), "-device virtio-blk-pci,"
+                     "drive=disk0," RDP_CONFINED ",%s", properties);
 }
 
 static void test_sequences(const void *data)
@@ -310,7 +286,7 @@ static void test_sequences(const void *data)
         run(&drv, &sequences[i]);
     }
     g_assert_cmpuint(rdp_violations(drv.dev.guest->qts, "poola"), ==, 0);
-    stop(&drv);
+    rdp_device_stop(&drv.dev);
 }
 
 static void run_subset(Driver *drv, uint64_t features)
@@ -357,10 +333,10 @@ static void test_subsets(const void *data)
     for (i = 0; i < ARRAY_SIZE(subsets); i++) {
         run_subset(&drv, subsets[i]);
     }
-    stop(&drv);
+    rdp_device_stop(&drv.dev);
 }
 
-/* A driver that gave up has not harmed the one after the machine's reset */
+/* A driver that gave up does no harm to the next one, after a reset */
 static void test_system_reset(const void *data)
 {
     Driver drv;
@@ -374,10 +350,10 @@ static void test_system_reset(const void *data)
 
     qtest_system_reset(drv.dev.guest->qts);
     rdp_device_cleanup(&drv.dev);
-    rdp_device_init(&drv.dev, drv.dev.guest, SLOT, "dev0");
+    rdp_device_init(&drv.dev, drv.dev.guest, RDP_SLOT, "dev0");
     g_assert_cmphex(rdp_status(&drv.dev), ==, 0);
-    rdp_blk_assert_works(&drv.dev, RDP_FEATURES, false, false);
-    stop(&drv);
+    rdp_blk_assert_works(&drv.dev, RDP_FEATURES, false);
+    rdp_device_stop(&drv.dev);
 }
 
 /*
@@ -387,43 +363,35 @@ static void test_system_reset(const void *data)
  */
 static void test_features_of_broken(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object rng-builtin,id=rng0 "
-                                "-device virtio-rng-pci,rng=rng0,id=dev0,"
-                                "addr=%d,packed=on,restricted-dma-pool=poola",
-                                SLOT);
-    RdpBuf buf = {
-        .addr = guest->base + RDP_BUFFERS, .len = 16, .device_writes = true,
-    };
     RdpDevice dev;
+    RdpGuest *guest = rdp_start_device(&dev, rdp_machine(),
+                                       "-object rng-builtin,id=rng0 "
+                                       "-device virtio-rng-pci,rng=rng0,"
+                                       "packed=on," RDP_CONFINED);
+    RdpBuf buf = { RDP_BUF(guest, 0), 16, true };
     RdpRing ring;
+    unsigned i;
 
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    rdp_setup(&dev, &ring, 0, 0);
-    for (unsigned i = 0; i < RDP_RING_SIZE; i++) {
-        rdp_ring_submit(&ring, &buf, 1);
-        rdp_ring_wait(&ring);
+    rdp_setup(&dev, &ring, 0, RDP_FEATURES);
+    for (i = 0; i < RDP_RING_SIZE; i++) {
+        rdp_ring_serve(&ring, &buf, 1);
     }
 
     rdp_set_status(&dev, A | D | OK);
     rdp_wait_needs_reset(&dev);
     rdp_accept(&dev, RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_PACKED));
-    qtest_qmp_assert_success(guest->qts, "{'execute': 'stop'}");
-    qtest_qmp_assert_success(guest->qts, "{'execute': 'cont'}");
-
+    rdp_settle(guest->qts);
     rdp_wait_needs_reset(&dev);
     rdp_device_stop(&dev);
 }
 
-/* A device cannot know at its creation that an IOMMU is yet to come */
+/* When a device is created it cannot know that an IOMMU is yet to come */
 static void test_iommu_later(void)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-device virtio-blk-pci,id=dev0,"
-                                "addr=%d,drive=disk0,"
-                                "restricted-dma-pool=poola "
-                                "-device intel-iommu", SLOT);
     Driver drv;
 
-    rdp_device_init(&drv.dev, guest, SLOT, "dev0");
+    rdp_start_device(&drv.dev, rdp_machine(), "-device virtio-blk-pci,"
+                     "drive=disk0," RDP_CONFINED " -device intel-iommu");
     g_assert_false(rdp_negotiate(&drv.dev, RDP_FEATURES));
 
     prepare(&drv);
@@ -433,7 +401,7 @@ static void test_iommu_later(void)
     rdp_ring_enable(&drv.ring);
     rdp_ring_kick(&drv.ring);
     assert_outcome(&drv, BROKEN);
-    stop(&drv);
+    rdp_device_stop(&drv.dev);
 }
 
 int main(int argc, char **argv)

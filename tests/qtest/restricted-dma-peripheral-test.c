@@ -1,8 +1,8 @@
 /*
- * Restricted DMA pools: the devices that keep to their virtqueues
+ * Restricted DMA pools: devices that find all addresses in their virtqueues
  *
- * Each request first does its work with buffers in the pool, and then is made
- * again with one buffer after the other in RAM.
+ * Each request first does its work with buffers in the pool.  It is then made
+ * again with each of its buffers in RAM in turn.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,9 +16,8 @@
 #include "standard-headers/linux/virtio_crypto.h"
 #include "standard-headers/linux/virtio_input.h"
 #include "standard-headers/linux/virtio_snd.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/refusal.h"
 
-#define SLOT        4
 #define MAX_BUFS    5
 
 typedef struct Request Request;
@@ -41,7 +40,7 @@ struct Request {
     const char *backend;    /* %s is the folder of the test */
     uint16_t queue;
     uint16_t ctrl;          /* the queue for begin(), if that is another one */
-    bool chain_each;        /* a chain for each buffer */
+    bool chain_each;        /* each buffer is a chain of its own */
     void (*begin)(Test *t); /* what the request needs before it */
     void (*fill)(Test *t);  /* write the request into the pool */
     void (*act)(Test *t);   /* let the device use it */
@@ -82,8 +81,7 @@ static uint32_t result32(Test *t, unsigned buf)
 /* Run what is in t->bufs on the queue for control requests */
 static void run_ctrl(Test *t)
 {
-    rdp_ring_submit(&t->ctrl, t->bufs, t->n);
-    rdp_ring_wait(&t->ctrl);
+    rdp_ring_serve(&t->ctrl, t->bufs, t->n);
 }
 
 /* virtio-crypto: the first block of AES-128-CBC in NIST SP 800-38A */
@@ -278,7 +276,7 @@ static void sound_check_in(Test *t)
     assert_result(t, 1, silence, sizeof(silence));
 }
 
-/* What was played is in a file, and nothing else than that and silence */
+/* The file has what was played, and apart from that only silence */
 static void sound_finish(Test *t)
 {
     g_autofree char *path = g_build_filename(t->dir, "wav", NULL);
@@ -409,7 +407,7 @@ static void p9_add(Test *t, GByteArray *msg, uint32_t room)
     g_byte_array_unref(msg);
 }
 
-/* An answer has the number of its request, plus 1 */
+/* The type of an answer is that of its request, plus 1 */
 static void p9_check(Test *t)
 {
     uint8_t request = qtest_readb(t->guest->qts, t->bufs[0].addr + 4);
@@ -422,8 +420,7 @@ static void p9_run(Test *t, GByteArray *msg)
 {
     t->n = 0;
     p9_add(t, msg, 512);
-    rdp_ring_submit(&t->ring, t->bufs, t->n);
-    rdp_ring_wait(&t->ring);
+    rdp_ring_serve(&t->ring, t->bufs, t->n);
     p9_check(t);
 }
 
@@ -444,8 +441,7 @@ static void p9_begin(Test *t)
     g_assert_true(g_file_set_contents(path, P9_TEXT, -1, NULL));
 
     p9_fill_version(t);
-    rdp_ring_submit(&t->ring, t->bufs, t->n);
-    rdp_ring_wait(&t->ring);
+    rdp_ring_serve(&t->ring, t->bufs, t->n);
     p9_check(t);
 
     msg = p9_message(P9_TATTACH);
@@ -469,7 +465,7 @@ static void p9_begin(Test *t)
     p9_run(t, msg);
 }
 
-/* The data comes behind the header of the answer and their count */
+/* The answer has a header and a count, and then the data */
 static void p9_fill_read(Test *t)
 {
     GByteArray *msg = p9_message(P9_TREAD);
@@ -620,10 +616,9 @@ static void test_request(const void *data)
     t.dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
     g_assert_nonnull(t.dir);
     backend = g_strdup_printf(request->backend, t.dir);
-    t.guest = rdp_start(rdp_machine(), "%s -device %s,id=dev0,addr=%d,"
-                        "restricted-dma-pool=poola", backend, request->device,
-                        SLOT);
-    rdp_device_init(&t.dev, t.guest, SLOT, "dev0");
+    t.guest = rdp_start_device(&t.dev, rdp_machine(),
+                               "%s -device %s," RDP_CONFINED, backend,
+                               request->device);
     do {
         assert_served(&t);
         assert_refused(&t, bad);
@@ -648,17 +643,16 @@ static const Request *find_request(const char *name)
     return &requests[i];
 }
 
-/* What a stream had not come to before a reset is the driver's again */
+/* After a reset, buffers that a stream had not yet used are the driver's */
 static void test_sound_reset(const void *name)
 {
     Test t = { .request = find_request(name) };
     uint64_t status;
     unsigned i;
 
-    t.guest = rdp_start(rdp_machine(), "-audiodev none,id=snd0 "
-                        "-device virtio-sound-pci,audiodev=snd0,id=dev0,"
-                        "addr=%d,restricted-dma-pool=poola", SLOT);
-    rdp_device_init(&t.dev, t.guest, SLOT, "dev0");
+    t.guest = rdp_start_device(&t.dev, rdp_machine(),
+                               "-audiodev none,id=snd0 -device "
+                               "virtio-sound-pci,audiodev=snd0," RDP_CONFINED);
     setup(&t);
     fill(&t);
     status = t.bufs[2].addr;

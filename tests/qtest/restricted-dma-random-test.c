@@ -7,12 +7,12 @@
  * edges or wrap, that overlap, are empty, in the wrong order or nested, or
  * features that the driver did not accept.  judge() knows the rules, but not
  * the device: it tells from addresses and lengths alone what has to happen.
- * At the end the driver does anything at all for a few steps.  RAM and the
- * pool next to the device's own must never change.
+ * Last, the driver does anything at all for a few steps.  RAM and the pool
+ * next to the device's own must never change.
  *
- * RESTRICTED_DMA_RINGS is the number of rings for each test case.  Each ring
- * has a seed of its own, which is printed if it fails; RESTRICTED_DMA_SEED is
- * the one to begin with.
+ * RESTRICTED_DMA_RINGS sets the number of rings for each test case.  Each ring
+ * has a seed of its own, which is printed if the ring fails;
+ * RESTRICTED_DMA_SEED sets the first one.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,9 +24,9 @@
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/peer.h"
+#include "restricted-dma/refusal.h"
 
-#define SLOT            4
 #define RINGS_DEFAULT   250
 #define SECTOR_SIZE     512
 #define SECTORS_MAX     4
@@ -36,7 +36,7 @@
 #define STEPS           8       /* of a driver that does anything at all */
 #define CANARY          0xa5
 
-/* One request, and what a device without any restriction would do with it */
+/* One request, and what an unrestricted device would do with it */
 typedef struct Request {
     uint8_t out[STREAM_MAX];    /* given to the device */
     size_t out_len;
@@ -60,7 +60,7 @@ typedef struct Device {
     const char *backend;    /* options that need the device first */
     const char *args;       /* to which the address and the pool are added */
     unsigned queue;         /* that carries the requests */
-    bool wants_space;       /* looks at no request that has none for it */
+    bool wants_space;       /* ignores requests without room for an answer */
     void (*make)(Rig *rig, Request *request);
 } Device;
 
@@ -77,7 +77,7 @@ struct Rig {
     RdpBuf bufs[2 * PIECES_MAX];
     unsigned n;                 /* of bufs */
     uint64_t table;
-    bool odd;                   /* flags that the request does not have */
+    bool odd;                   /* a buffer has the wrong direction */
 };
 
 static uint32_t pick(Rig *rig, uint32_t n)
@@ -152,9 +152,9 @@ static void make_scsi(Rig *rig, Request *request)
     bool write = pick(rig, 2);
     unsigned sectors = 1 + pick(rig, SECTORS_MAX);
 
-    /* There is no sense where nothing went wrong */
+    /* Without an error, the device leaves the sense data alone */
     memset(resp.sense, CANARY, sizeof(resp.sense));
-    /* QEMU takes all of the first buffer for a header */
+    /* To QEMU, all of the first buffer is header */
     request->out_header = request->out_len = sizeof(req);
     request->in_header = sizeof(resp);
     push(request->in, &request->in_len, &resp, sizeof(resp));
@@ -200,7 +200,7 @@ static void make_rng(Rig *rig, Request *request)
 static const Device devices[] = {
     { "blk", .args = "-device virtio-blk-pci,drive=disk0",
       .make = make_blk },
-    /* It looks at the ring when it is told to, and no sooner */
+    /* Without polling, it looks at the ring only when told to */
     { "blk-iothread", .args = "-object iothread,id=io0,poll-max-ns=0 "
       "-device virtio-blk-pci,drive=disk0,iothread=io0", .make = make_blk },
     { "net", "-netdev socket,id=net0,fd=",
@@ -230,7 +230,7 @@ static void add_piece(Rig *rig, size_t len, bool device_writes,
     *place += len;
 }
 
-/* Cut @len bytes into pieces that do not meet each other, from @place on */
+/* Cut @len bytes into pieces that do not touch, from @place on */
 static void lay_out(Rig *rig, size_t len, size_t header, bool device_writes,
                     uint64_t *place)
 {
@@ -302,14 +302,14 @@ typedef enum Verdict {
     SERVED,         /* the request completes, with the right data */
     REFUSED,        /* the device stops at an access outside the pool */
     STOPPED,        /* the device stops at a fault of another kind */
-    OPEN,           /* anything, as long as it happens in the pool */
+    OPEN,           /* anything may happen, inside the pool */
 } Verdict;
 
 typedef struct Judgement {
     Verdict verdict;
     RdpAccess bad[3];           /* those of which one has to be reported */
     unsigned n_bad;
-    bool interrupt;             /* the device was running at that time */
+    bool interrupt;             /* DRIVER_OK was set at the time */
 } Judgement;
 
 static bool ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
@@ -344,7 +344,7 @@ static void judge_ring(Rig *rig, Judgement *j)
                 rdp_ring_avail_size(ring, rig->features));
 }
 
-/* All that the driver laid out, as far as it is one range */
+/* The ranges that the driver laid out */
 static unsigned list_ranges(Rig *rig, RdpBuf ranges[3 + 1 + 2 * PIECES_MAX])
 {
     const RdpRing *ring = &rig->ring;
@@ -399,13 +399,13 @@ static void judge_buffers(Rig *rig, Judgement *j)
     if (rig->device->wants_space && !has_space(rig)) {
         j->verdict = OPEN;
     }
-    /* Some devices walk the whole chain before they map any of it. */
+    /* Some devices walk the whole chain before they map any of it */
     for (i = 0; i < rig->n; i++) {
         if (rig->bufs[i].flags) {
             j->verdict = OPEN;
         }
     }
-    /* In the order of the chain, and form comes before place */
+    /* In the order of the chain; its form is checked before its place */
     for (i = 0; i < rig->n && j->verdict == SERVED; i++) {
         const RdpBuf *buf = &rig->bufs[i];
 
@@ -435,7 +435,7 @@ static Judgement judge(Rig *rig)
         return j;
     }
     if (parts_overlap(rig)) {
-        /* What the device finds is not what the driver meant. */
+        /* What the device finds is not what the driver meant */
         j.verdict = OPEN;
         return j;
     }
@@ -449,7 +449,7 @@ static Judgement judge(Rig *rig)
     return j;
 }
 
-/* What may be wrong */
+/* Faults */
 
 static uint64_t pick_addr(Rig *rig)
 {
@@ -480,7 +480,7 @@ static uint64_t pick_addr(Rig *rig)
     }
 }
 
-/* The generator makes all the bytes that it is asked for before it looks */
+/* virtio-rng generates all the bytes before it looks where they go */
 static uint32_t pick_long_len(Rig *rig)
 {
     return RDP_POOL_SIZE + pick(rig, rig->device->wants_space ? MiB : GiB);
@@ -512,7 +512,7 @@ static uint64_t pick_features(Rig *rig)
     }
 }
 
-/* Move a part of the ring, and leave it as clear as it is elsewhere */
+/* Move a part of the ring, and clear it there as well */
 static void move_part(Rig *rig, uint64_t *addr, uint64_t align, uint64_t size)
 {
     *addr = pick_addr(rig);
@@ -583,17 +583,14 @@ static void spoil_request(Rig *rig)
     }
 }
 
-/* What has to follow */
+/* Consequences */
 
 static void assert_peer_got(Rig *rig, const uint8_t *data, size_t len)
 {
-    uint8_t buf[STREAM_MAX];
-
     if (len) {
-        g_assert_cmpint(recv(rig->peer, buf, len, MSG_WAITALL), ==, len);
-        g_assert_cmpmem(buf, len, data, len);
+        rdp_peer_assert_received(rig->peer, data, len);
     }
-    g_assert_cmpint(recv(rig->peer, buf, 1, MSG_DONTWAIT), <, 0);
+    rdp_peer_assert_silent(rig->peer);
 }
 
 static void assert_buffers_hold(Rig *rig, const Request *request)
@@ -618,7 +615,7 @@ static void assert_served(Rig *rig, const Request *request)
     RdpGuest *guest = rig->dev.guest;
 
     rdp_ring_wait(&rig->ring);
-    g_assert_cmphex(rdp_status(&rig->dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    g_assert_false(rdp_needs_reset(&rig->dev));
     assert_buffers_hold(rig, request);
     memcpy(guest->disk.before + request->disk_offset, request->disk_data ?:
            request->out, request->disk_len);
@@ -730,28 +727,25 @@ static void step(Rig *rig)
     }
 }
 
-/* What that did to disk and peer cannot be foretold: start over there */
+/* Nobody can tell what that did to disk and peer: start over there */
 static void start_over(Rig *rig)
 {
     RdpFile *disk = &rig->dev.guest->disk;
-    uint8_t buf[STREAM_MAX];
 
     rdp_reset(&rig->dev);
     memcpy(disk->before, disk->now, disk->size);
-    while (recv(rig->peer, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
-        /* nobody listens */
-    }
+    rdp_peer_drain(rig->peer);
 }
 
 static void do_anything(Rig *rig)
 {
     RdpGuest *guest = rig->dev.guest;
-    uint8_t stopped = rdp_status(&rig->dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
+    bool stopped = rdp_needs_reset(&rig->dev);
     unsigned i;
 
     for (i = 0; i < STEPS; i++) {
         step(rig);
-        g_assert_cmphex(rdp_status(&rig->dev) & stopped, ==, stopped);
+        g_assert_true(!stopped || rdp_needs_reset(&rig->dev));
     }
     rdp_settle(guest->qts);
     rdp_assert_memory_untouched(guest);
@@ -804,10 +798,10 @@ static void run_ring(Rig *rig)
     spoil_request(rig);
     j = judge(rig);
 
-    /* The clock goes on in there, which may make the device look again */
+    /* This moves the clock, so the device may look at its ring again */
     rdp_ring_count(&rig->ring);
     add_request(rig, request);
-    /* Where the used ring overlaps, that has just written to it */
+    /* If the used ring overlaps the request, that has just changed it */
     rig->ring.used_before = rdp_ring_used(&rig->ring);
     rdp_snapshot(rig->dev.guest);
     if (!started) {
@@ -818,7 +812,7 @@ static void run_ring(Rig *rig)
     do_anything(rig);
 }
 
-/* Set up and command line */
+/* Set-up and command line */
 
 static unsigned env_number(const char *name, unsigned value)
 {
@@ -857,29 +851,23 @@ static void run(Rig *rig)
 
 static void test(const Device *device, bool packed)
 {
-    struct timeval timeout = { .tv_sec = 60 };
     Rig rig = { .device = device, .packed = packed };
     g_autofree char *peer = NULL;
     RdpGuest *guest;
-    int sv[2];
+    int fd;
 
-    g_assert_cmpint(socketpair(PF_UNIX, SOCK_STREAM, 0, sv), ==, 0);
-    rig.peer = sv[0];
-    g_assert_cmpint(setsockopt(rig.peer, SOL_SOCKET, SO_RCVTIMEO, &timeout,
-                               sizeof(timeout)), ==, 0);
+    rig.peer = rdp_peer_new(&fd);
     if (device->peer) {
-        peer = g_strdup_printf("%s%d", device->peer, sv[1]);
+        peer = g_strdup_printf("%s%d", device->peer, fd);
     }
-    guest = rdp_start(rdp_machine(), "%s %s,id=dev0,addr=%d,packed=on,"
-                      "restricted-dma-pool=poola %s", peer ?: "", device->args,
-                      SLOT, device->backend ?: "");
-    rdp_device_init(&rig.dev, guest, SLOT, "dev0");
+    guest = rdp_start_device(&rig.dev, rdp_machine(),
+                             "%s %s,packed=on," RDP_CONFINED " %s", peer ?: "",
+                             device->args, device->backend ?: "");
     rdp_snapshot(guest);
     run(&rig);
-    rdp_device_cleanup(&rig.dev);
-    rdp_stop(guest);
-    close(sv[0]);
-    close(sv[1]);
+    rdp_device_stop(&rig.dev);
+    close(rig.peer);
+    close(fd);
 }
 
 static void test_split(const void *data)

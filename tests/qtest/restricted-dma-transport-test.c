@@ -7,24 +7,16 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
-#include "restricted-dma/guest.h"
+#include "restricted-dma/blk.h"
+#include "restricted-dma/msix.h"
 
-#define SLOT        4
 #define BRIDGE      3
 #define BEHIND      32          /* slot 0 of bus 1 */
-#define SECTOR      8
-#define MESSAGE     (2 * MiB)   /* in RAM, for MSI-X */
-#define MSIX_DATA   0x4d534958
 
 static RdpGuest *start(RdpDevice *dev, const char *options)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "%s-device virtio-blk-pci,"
-                                "id=dev0,drive=disk0,addr=%d,"
-                                "restricted-dma-pool=poola", options, SLOT);
-
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    return rdp_start_device(dev, rdp_machine(), "%s-device virtio-blk-pci,"
+                            "drive=disk0," RDP_CONFINED, options);
 }
 
 static void set_master(RdpDevice *dev, bool on)
@@ -35,40 +27,20 @@ static void set_master(RdpDevice *dev, bool on)
                                             : command & ~PCI_COMMAND_MASTER);
 }
 
-static uint8_t *read_pool(RdpGuest *guest)
+static void add_read(RdpBlk *blk)
 {
-    uint8_t *pool = g_malloc(RDP_USED_END);
-
-    qtest_bufread(guest->qts, guest->base, pool, RDP_USED_END);
-    return pool;
+    rdp_blk_read(blk->ring.dev->guest, blk->bufs);
+    rdp_blk_add(blk);
 }
 
-/* Nothing has changed in the pool, and nothing will */
-static void assert_idle(RdpDevice *dev, const uint8_t *before)
+static void assert_goes_on(RdpBlk *blk)
 {
-    RdpGuest *guest = dev->guest;
-    g_autofree uint8_t *after = NULL;
+    RdpDevice *dev = blk->ring.dev;
 
-    rdp_settle(guest->qts);
-    after = read_pool(guest);
-    g_assert_cmpmem(after, RDP_USED_END, before, RDP_USED_END);
-    rdp_assert_untouched(guest);
-}
-
-static void add_read(RdpRing *ring, RdpBuf bufs[3])
-{
-    rdp_blk_request(ring->dev->guest, bufs, false, SECTOR, 0x5a);
-    rdp_ring_add(ring, bufs, 3, RDP_NO_TABLE);
-}
-
-static void assert_goes_on(RdpRing *ring)
-{
-    rdp_driver_ok(ring->dev);
-    rdp_ring_kick(ring);
-    rdp_ring_wait(ring);
-    g_assert_cmphex(qtest_readb(ring->dev->guest->qts,
-                                ring->dev->guest->base + RDP_BLK_STATUS), ==,
-                    0);
+    rdp_driver_ok(dev);
+    rdp_ring_kick(&blk->ring);
+    rdp_ring_wait(&blk->ring);
+    rdp_blk_assert_served(dev->guest);
 }
 
 /* The event index is what a device writes even if it processes nothing */
@@ -77,27 +49,21 @@ static void assert_goes_on(RdpRing *ring)
 /* Bus mastering is off from the start; resets do not turn it on */
 static void test_master_never(const void *data)
 {
-    g_autofree uint8_t *before = NULL;
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
 
     guest = start(&dev, data);
     set_master(&dev, false);
-    g_assert_true(rdp_negotiate(&dev, FEATURES));
-    rdp_ring_init(&ring, &dev, 0, false);
-    add_read(&ring, bufs);
-    rdp_snapshot(guest);
-    before = read_pool(guest);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(&dev);
-    rdp_ring_kick(&ring);
-    assert_idle(&dev, before);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_blk_init(&blk, &dev, FEATURES, false);
+    rdp_blk_add(&blk);
+    rdp_snapshot_all(guest);
+    rdp_blk_go(&blk);
+    rdp_assert_idle(guest);
+    g_assert_false(rdp_needs_reset(&dev));
 
     set_master(&dev, true);
-    assert_goes_on(&ring);
+    assert_goes_on(&blk);
     rdp_device_stop(&dev);
 }
 
@@ -106,37 +72,32 @@ static void test_master_off(const void *data)
 {
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
     unsigned i;
 
     guest = start(&dev, data);
-    g_assert_true(rdp_negotiate(&dev, FEATURES));
-    rdp_ring_init(&ring, &dev, 0, false);
-    rdp_ring_enable(&ring);
+    rdp_blk_init(&blk, &dev, FEATURES, false);
+    rdp_ring_enable(&blk.ring);
     for (i = 0; i < 4; i++) {
-        g_autofree uint8_t *before = NULL;
-
-        add_read(&ring, bufs);
-        assert_goes_on(&ring);
+        add_read(&blk);
+        assert_goes_on(&blk);
 
         set_master(&dev, false);
-        add_read(&ring, bufs);
-        rdp_snapshot(guest);
-        before = read_pool(guest);
-        rdp_ring_kick(&ring);
+        add_read(&blk);
+        rdp_snapshot_all(guest);
+        rdp_ring_kick(&blk.ring);
         rdp_driver_ok(&dev);
-        rdp_ring_kick(&ring);
-        assert_idle(&dev, before);
+        rdp_ring_kick(&blk.ring);
+        rdp_assert_idle(guest);
 
         set_master(&dev, true);
-        assert_goes_on(&ring);
+        assert_goes_on(&blk);
     }
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    g_assert_false(rdp_needs_reset(&dev));
     rdp_device_stop(&dev);
 }
 
-/* What is wrong with a ring shows when the device may look */
+/* A bad ring shows as soon as the device may look */
 static void test_master_late(void)
 {
     RdpAccess bad = { .what = "available-ring" };
@@ -149,8 +110,8 @@ static void test_master_late(void)
     g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
     rdp_ring_init(&ring, &dev, 0, false);
     bad.addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    ring.avail = bad.addr;
     bad.len = rdp_ring_avail_size(&ring, RDP_FEATURES);
+    ring.avail = bad.addr;
     rdp_ring_baseline(&ring);
     rdp_ring_enable(&ring);
     rdp_driver_ok(&dev);
@@ -158,170 +119,126 @@ static void test_master_late(void)
 
     set_master(&dev, true);
     rdp_assert_refused(&ring, &bad, true);
-    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     rdp_device_stop(&dev);
 }
 
 /* The disk takes its time to answer */
 static RdpGuest *start_slow(RdpDevice *dev, const char *properties)
 {
-    RdpGuest *guest = rdp_start(rdp_machine(), "-object iothread,id=io0 "
-                                "-drive if=none,id=slow,driver=null-co,"
-                                "read-zeroes=on,size=1M,latency-ns=200000000 "
-                                "-device virtio-blk-pci,id=dev0,drive=slow,"
-                                "restricted-dma-pool=poola,%saddr=%d",
-                                properties, SLOT);
-
-    rdp_device_init(dev, guest, SLOT, "dev0");
-    return guest;
+    return rdp_start_device(dev, rdp_machine(), "-object iothread,id=io0 "
+                            "-drive if=none,id=slow,driver=null-co,"
+                            "read-zeroes=on,size=1M,latency-ns=200000000 "
+                            "-device virtio-blk-pci,drive=slow,%s"
+                            RDP_CONFINED, properties);
 }
 
-/* What is under way is not returned once bus mastering is off */
+/* A request in flight is not returned once bus mastering is off */
 static void test_master_in_flight(const void *data)
 {
-    g_autofree uint8_t *before = NULL;
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
 
     guest = start_slow(&dev, data);
-    rdp_setup(&dev, &ring, 0, 0);
-    add_read(&ring, bufs);
+    rdp_blk_setup(&blk, &dev, RDP_FEATURES);
+    add_read(&blk);
     rdp_snapshot(guest);
-    rdp_ring_kick(&ring);
+    rdp_ring_kick(&blk.ring);
     set_master(&dev, false);
-    before = read_pool(guest);
-    assert_idle(&dev, before);
-    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+    rdp_snapshot_pool(guest);
+    rdp_assert_idle(guest);
+    g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
     rdp_device_stop(&dev);
 }
 
-/* Nor is it in the new rings, if the driver resets the queue */
+/* Nor is it returned in the new rings, if the driver resets the queue */
 static void test_queue_reset_in_flight(const void *data)
 {
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
     unsigned i;
 
     guest = start_slow(&dev, data);
-    rdp_setup(&dev, &ring, 0, BIT_ULL(VIRTIO_F_RING_RESET));
+    rdp_blk_setup(&blk, &dev, RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_RESET));
     for (i = 0; i < 3; i++) {
-        add_read(&ring, bufs);
-        rdp_ring_kick(&ring);
-        rdp_ring_reset(&ring);
-        rdp_ring_init(&ring, &dev, 0, false);
-        rdp_ring_enable(&ring);
+        rdp_blk_submit(&blk);
+        rdp_ring_reset(&blk.ring);
+        rdp_ring_init(&blk.ring, &dev, 0, false);
+        rdp_ring_enable(&blk.ring);
         rdp_settle(guest->qts);
-        g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+        g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
     }
-    add_read(&ring, bufs);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+    rdp_blk_submit(&blk);
+    rdp_ring_wait(&blk.ring);
+    g_assert_false(rdp_needs_reset(&dev));
     rdp_device_stop(&dev);
 }
 
-/* MSI-X: a page of RAM takes the messages */
-static void use_message(RdpDevice *dev, unsigned vector)
-{
-    uint64_t entry = dev->pci->msix_table_off + vector * PCI_MSIX_ENTRY_SIZE;
-    QPCIBar bar = dev->pci->msix_table_bar;
-
-    qpci_io_writeq(dev->pci, bar, entry + PCI_MSIX_ENTRY_LOWER_ADDR,
-                   RDP_IN_RAM(dev->guest, MESSAGE + 4 * vector));
-    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA,
-                   MSIX_DATA + vector);
-    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
-}
-
-static uint32_t message(RdpDevice *dev, unsigned vector)
-{
-    return ldl_le_p(dev->guest->ram.now + MESSAGE + 4 * vector);
-}
-
-/* Start the device with messages for its configuration and its queue 0 */
-static void start_messages(RdpDevice *dev, RdpRing *ring, unsigned config,
-                           unsigned queue)
-{
-    qpci_msix_enable(dev->pci);
-    use_message(dev, config);
-    use_message(dev, queue);
-    g_assert_true(rdp_negotiate(dev, RDP_FEATURES));
-    rdp_common_writew(dev, VIRTIO_PCI_COMMON_MSIX, config);
-    rdp_ring_init(ring, dev, 0, false);
-    rdp_ring_set_vector(ring, queue);
-    rdp_ring_enable(ring);
-    rdp_driver_ok(dev);
-}
-
-static void stop_messages(RdpDevice *dev)
-{
-    qpci_msix_disable(dev->pci);
-    rdp_device_stop(dev);
-}
+/* MSI-X */
 
 /* The message for the configuration comes, and nothing else changes memory */
-static void assert_only_message(RdpDevice *dev, unsigned config)
+static void assert_only_message(RdpDevice *dev, uint16_t config)
 {
     RdpGuest *guest = dev->guest;
 
-    RDP_WAIT_FOR(message(dev, config) == MSIX_DATA + config);
+    RDP_WAIT_FOR(rdp_msix_arrived(dev, config));
     rdp_settle(guest->qts);
-    stl_le_p(guest->ram.before + MESSAGE, MSIX_DATA + config);
+    rdp_msix_expect(dev, config);
     rdp_assert_untouched(guest);
 }
 
-/* The driver is told that the device stopped, but not by the queue's vector */
+/* The driver hears of a violation by the vector for the configuration only */
 static void test_message(const void *data)
 {
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
 
     guest = start(&dev, data);
-    start_messages(&dev, &ring, 0, 1);
+    rdp_msix_setup(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
-    rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
+    rdp_blk_read(guest, bufs);
     bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    rdp_ring_submit(&ring, bufs, 3);
+    rdp_ring_submit(&ring, bufs, RDP_BLK_BUFS);
     assert_only_message(&dev, 0);
-    stop_messages(&dev);
+    rdp_msix_stop(&dev);
 }
 
-/* What is under way ends without a message */
+/* A request in flight ends without a message */
 static void test_message_in_flight(void)
 {
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
 
     guest = start_slow(&dev, "");
-    start_messages(&dev, &ring, 0, 1);
+    rdp_msix_setup(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
-    add_read(&ring, bufs);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
     bufs[1].addr = RDP_IN_RAM(guest, RDP_VICTIM);
-    rdp_ring_submit(&ring, bufs, 3);
+    rdp_ring_submit(&ring, bufs, RDP_BLK_BUFS);
     assert_only_message(&dev, 0);
     g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
-    stop_messages(&dev);
+    rdp_msix_stop(&dev);
 }
 
 /* Messages are writes to memory: none without bus mastering */
 static void test_message_master_off(void)
 {
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
 
     guest = start(&dev, "");
-    start_messages(&dev, &ring, 0, 0);
-    add_read(&ring, bufs);
+    rdp_msix_setup(&dev, &ring, 0, 0);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
     rdp_snapshot(guest);
     set_master(&dev, false);
     rdp_ring_kick(&ring);
@@ -330,7 +247,7 @@ static void test_message_master_off(void)
                              " 'size': 524288}}");
     rdp_settle(guest->qts);
     rdp_assert_memory_untouched(guest);
-    stop_messages(&dev);
+    rdp_msix_stop(&dev);
 }
 
 /* Places and properties of the device */
@@ -338,7 +255,7 @@ static void test_message_master_off(void)
 typedef struct Place {
     const char *name;
     const char *machine;    /* NULL: rdp_machine(); others on their own */
-    unsigned slot;          /* BEHIND what is at BRIDGE, or SLOT */
+    unsigned slot;          /* BEHIND what is at BRIDGE, or RDP_SLOT */
     const char *options;    /* before the device */
     const char *properties; /* of the device */
 } Place;
@@ -354,16 +271,16 @@ static const Place places[] = {
     { "root-port-pio", NULL, BEHIND, PORT, "bus=rp,modern-pio-notify=on" },
     { "bridge-pc", "pc", BEHIND, PCI_BRIDGE, "bus=bridge" },
     { "bridge", NULL, BEHIND, PCI_BRIDGE, "bus=bridge" },
-    { "modern-pio", NULL, SLOT, "", "modern-pio-notify=on" },
-    { "modern-pio-pc", "pc", SLOT, "", "modern-pio-notify=on" },
-    { "page-per-vq", NULL, SLOT, "", "page-per-vq=on" },
-    { "no-msix", NULL, SLOT, "", "vectors=0" },
-    { "iommu-platform", NULL, SLOT, "", "iommu_platform=on" },
-    { "no-disabled-flag", NULL, SLOT, "", "use-disabled-flag=off" },
-    { "bypassed-iommu", "q35,default_bus_bypass_iommu=on", SLOT,
+    { "modern-pio", NULL, RDP_SLOT, "", "modern-pio-notify=on" },
+    { "modern-pio-pc", "pc", RDP_SLOT, "", "modern-pio-notify=on" },
+    { "page-per-vq", NULL, RDP_SLOT, "", "page-per-vq=on" },
+    { "no-msix", NULL, RDP_SLOT, "", "vectors=0" },
+    { "iommu-platform", NULL, RDP_SLOT, "", "iommu_platform=on" },
+    { "no-disabled-flag", NULL, RDP_SLOT, "", "use-disabled-flag=off" },
+    { "bypassed-iommu", "q35,default_bus_bypass_iommu=on", RDP_SLOT,
       "-device intel-iommu ", "iommu_platform=off" },
-    { "bypassed-smmu", "virt,iommu=smmuv3,default_bus_bypass_iommu=on", SLOT,
-      "", "iommu_platform=off" },
+    { "bypassed-smmu", "virt,iommu=smmuv3,default_bus_bypass_iommu=on",
+      RDP_SLOT, "", "iommu_platform=off" },
 };
 
 /* Whether the machine is one of the architecture under test */
@@ -389,39 +306,39 @@ static RdpGuest *start_at(RdpDevice *dev, const Place *place)
     return guest;
 }
 
+static void assert_refuses_data(RdpBlk *blk)
+{
+    rdp_assert_refuses(&blk->ring, blk->bufs, RDP_BLK_BUFS, 1);
+}
+
 static void assert_confined(RdpDevice *dev)
 {
-    RdpBuf bufs[3];
-    RdpRing ring;
+    RdpBlk blk;
 
-    rdp_blk_assert_works(dev, RDP_FEATURES, false, false);
-    rdp_setup(dev, &ring, 0, 0);
-    rdp_blk_request(dev->guest, bufs, false, SECTOR, 0x5a);
-    rdp_assert_refuses(&ring, bufs, 3, 1);
-    rdp_blk_assert_works(dev, RDP_FEATURES, false, false);
+    rdp_blk_assert_works(dev, RDP_FEATURES, false);
+    rdp_blk_setup(&blk, dev, RDP_FEATURES);
+    assert_refuses_data(&blk);
+    rdp_blk_assert_works(dev, RDP_FEATURES, false);
 }
 
 static void test_place(const void *data)
 {
-    g_autofree uint8_t *before = NULL;
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
 
     guest = start_at(&dev, data);
     assert_confined(&dev);
 
-    rdp_setup(&dev, &ring, 0, 0);
+    rdp_blk_setup(&blk, &dev, RDP_FEATURES);
     set_master(&dev, false);
-    add_read(&ring, bufs);
-    rdp_snapshot(guest);
-    before = read_pool(guest);
+    add_read(&blk);
+    rdp_snapshot_all(guest);
     rdp_driver_ok(&dev);
-    rdp_ring_kick(&ring);
-    assert_idle(&dev, before);
+    rdp_ring_kick(&blk.ring);
+    rdp_assert_idle(guest);
     set_master(&dev, true);
-    assert_goes_on(&ring);
+    assert_goes_on(&blk);
     rdp_device_stop(&dev);
 }
 
@@ -431,17 +348,15 @@ static void test_flr(void)
     const Place place = { NULL, NULL, BEHIND, PORT, "bus=rp" };
     RdpGuest *guest;
     RdpDevice dev;
-    RdpRing ring;
-    RdpBuf bufs[3];
+    RdpBlk blk;
     uint8_t cap;
     unsigned i;
 
     guest = start_at(&dev, &place);
     for (i = 0; i < 2; i++) {
-        rdp_setup(&dev, &ring, 0, 0);
+        rdp_blk_setup(&blk, &dev, RDP_FEATURES);
         if (i) {
-            rdp_blk_request(guest, bufs, false, SECTOR, 0x5a);
-            rdp_assert_refuses(&ring, bufs, 3, 1);
+            assert_refuses_data(&blk);
         }
         cap = qpci_find_capability(dev.pci, PCI_CAP_ID_EXP, 0);
         g_assert_cmphex(cap, !=, 0);
@@ -452,7 +367,7 @@ static void test_flr(void)
         rdp_device_cleanup(&dev);
         rdp_device_init(&dev, guest, BEHIND, "dev0");
         g_assert_cmphex(rdp_status(&dev), ==, 0);
-        rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+        rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     }
     rdp_device_stop(&dev);
 }
@@ -511,7 +426,7 @@ static uint32_t window_readl(RdpDevice *dev, uint8_t cap, unsigned reg)
     return qpci_config_readl(dev->pci, cap + sizeof(struct virtio_pci_cap));
 }
 
-/* The window is not about memory: it does not matter what is at the BAR */
+/* The window leads to the registers, whatever memory the BAR is over */
 static void assert_window_is_the_device(RdpDevice *dev, uint8_t cap)
 {
     const unsigned bar = PCI_BASE_ADDRESS_4;
@@ -532,11 +447,10 @@ static void assert_window_is_the_device(RdpDevice *dev, uint8_t cap)
 
 static void test_window(void)
 {
-    g_autofree uint8_t *before = NULL;
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
     uint8_t cap;
 
     guest = start(&dev, "");
@@ -547,17 +461,17 @@ static void test_window(void)
                     guest->base >> 32);
     assert_window_is_the_device(&dev, cap);
 
-    /* A driver that accepts nothing gets nothing this way either */
+    /* A driver that accepts nothing is not served this way either */
     rdp_reset(&dev);
     rdp_ring_init(&ring, &dev, 0, false);
-    add_read(&ring, bufs);
-    rdp_snapshot(guest);
-    before = read_pool(guest);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+    rdp_snapshot_all(guest);
     window_set_status(&dev, cap, VIRTIO_CONFIG_S_DRIVER_OK);
     rdp_ring_enable(&ring);
     rdp_ring_kick(&ring);
-    assert_idle(&dev, before);
-    g_assert_cmphex(rdp_status(&dev) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+    rdp_assert_idle(guest);
+    g_assert_true(rdp_needs_reset(&dev));
 
     window_set_status(&dev, cap, 0);
     g_assert_cmphex(rdp_status(&dev), ==, 0);
@@ -593,31 +507,33 @@ static void window_start(RdpRing *ring, uint8_t cap)
     window_write(dev, cap, dev->notify, 2, 0);
 }
 
-/* A reset of the machine turns bus mastering off, and the window does not */
+/* A reset of the machine turns bus mastering off, even for the window */
 static void test_system_reset(void)
 {
-    g_autofree uint8_t *before = NULL;
+    RdpBuf bufs[RDP_BLK_BUFS];
     RdpGuest *guest;
     RdpDevice dev;
     RdpRing ring;
-    RdpBuf bufs[3];
     uint8_t cap;
 
     guest = start(&dev, "");
     cap = find_window(&dev);
-    rdp_blk_assert_works(&dev, RDP_FEATURES, false, false);
+    rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     qtest_system_reset(guest->qts);
 
     rdp_ring_init(&ring, &dev, 0, false);
-    add_read(&ring, bufs);
-    rdp_snapshot(guest);
-    before = read_pool(guest);
+    rdp_blk_read(guest, bufs);
+    rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
+    rdp_snapshot_all(guest);
     window_start(&ring, cap);
-    assert_idle(&dev, before);
+    rdp_assert_idle(guest);
 
     rdp_device_cleanup(&dev);
-    rdp_device_init(&dev, guest, SLOT, "dev0");
-    assert_goes_on(&ring);
+    rdp_device_init(&dev, guest, RDP_SLOT, "dev0");
+    rdp_driver_ok(&dev);
+    rdp_ring_kick(&ring);
+    rdp_ring_wait(&ring);
+    rdp_blk_assert_served(guest);
     rdp_device_stop(&dev);
 }
 

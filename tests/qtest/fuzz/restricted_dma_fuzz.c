@@ -1,11 +1,11 @@
 /*
  * Fuzzing of devices that are confined to a restricted DMA pool
  *
- * The generic fuzzer has to find out by chance how a virtio device is brought
- * to life.  This one is a driver that knows how, and the input decides what it
- * does, in which order and what it does wrong: features that are not accepted,
- * steps left out, rings, tables and buffers at any address, raw writes to
- * registers and to the pool.  An input of zeros is a driver without fault.
+ * The generic fuzzer finds out only by chance how to start a virtio device.
+ * This one is a driver that knows how.  The input decides what it does, in
+ * which order, and what it does wrong: features that are not accepted, steps
+ * left out, rings, tables and buffers at any address, raw writes to registers
+ * and to the pool.  An input of zeros is a driver that does nothing wrong.
  *
  * restricted_dma_guard.c turns each access outside the pool into a crash.
  *
@@ -15,7 +15,7 @@
 #include "qemu/osdep.h"
 #include "exec/memory.h"
 #include "tests/qtest/libqos/pci-pc.h"
-#include "tests/qtest/restricted-dma/guest.h"
+#include "tests/qtest/restricted-dma/ring.h"
 #include "fuzz.h"
 #include "restricted_dma_guard.h"
 
@@ -78,7 +78,7 @@ static const RestrictedDMAConfig configs[] = {
     },
 };
 
-/* What is left of the input; behind its end there are zeros */
+/* What is left of the input, which is followed by zeros */
 typedef struct Input {
     const uint8_t *data;
     size_t size;
@@ -276,7 +276,7 @@ static void op_request(Input *in)
     }
 }
 
-/* One descriptor, in a ring or in an indirect table, without any sense */
+/* One descriptor of any kind, in a ring or in an indirect table */
 static void op_descriptor(Input *in)
 {
     RdpRing *ring = take_ring(in);
@@ -366,7 +366,7 @@ static void op_events(Input *in)
     flush_events(guest.qts);
 }
 
-/* Behind a start and requests, as those are what the others need */
+/* Starts and requests come first and often: the others build on them */
 static void (*const ops[])(Input *) = {
     op_start, op_request, op_request, op_request, op_request, op_kick,
     op_enable_ring, op_descriptor, op_poke_avail, op_poke_pool, op_status,

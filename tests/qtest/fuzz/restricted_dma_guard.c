@@ -2,9 +2,9 @@
  * Restricted DMA pools: a fuzzer that stops when a device leaves its pool
  *
  * All RAM of the machine apart from the pool is taken away from the process,
- * and where the machine has nothing at all there is a trap.  No vCPU runs, so
- * whoever gets there is a device.  What is not covered are accesses to ROM,
- * which a system reset writes to, and to the registers of other devices.
+ * and addresses with nothing behind them are trapped.  No vCPU runs, so each
+ * access there is a device's.  Not covered are accesses to ROM, which a system
+ * reset writes to, and to the registers of other devices.
  *
  * Devices under test must not have MSI-X: the driver may choose any address
  * for an interrupt.

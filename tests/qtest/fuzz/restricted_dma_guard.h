@@ -15,8 +15,8 @@
 /**
  * restricted_dma_guard: make every access outside the pool crash
  *
- * From here on nothing but the pool can be accessed, so it has to be the last
- * thing before the first input.  Does nothing where there is no pool.
+ * From here on only the pool can be accessed, so call it right before the first
+ * input.  It does nothing if there is no pool.
  *
  * Returns: the memory of the pool, or NULL.
  */

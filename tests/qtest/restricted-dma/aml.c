@@ -1,8 +1,8 @@
 /*
  * Decoder for the ACPI table that describes restricted DMA pools
  *
- * A recursive descent through the AML of ACPI 6.5, chapter 20.2, that accepts
- * the one table that it is about and asserts on any other.
+ * A recursive descent through the AML of ACPI 6.5, chapter 20.2.  It accepts
+ * only the form that the table of pools has, and asserts on any other.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@
 #define EXT_OP_PREFIX       0x5b
 #define DEVICE_OP           0x82
 
-/* What is left of the object that is being decoded */
+/* What is left of the object being decoded */
 typedef struct Aml {
     const uint8_t *at;
     const uint8_t *end;
@@ -60,7 +60,7 @@ static void expect_end(const Aml *aml)
     g_assert_true(aml->at == aml->end);
 }
 
-/* An object that states its length, which counts the length itself */
+/* An object that begins with its length, which includes that of the length */
 static Aml take_package(Aml *aml)
 {
     const uint8_t *start = aml->at;

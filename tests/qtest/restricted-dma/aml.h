@@ -23,8 +23,7 @@ typedef struct RdpAcpiPool {
  * @pools: receives the pools
  * @max: number of elements of @pools
  *
- * Knows the one form that such a table has, and asserts that each byte is as
- * that form asks for.
+ * The table has only one form.  Asserts that every byte conforms to it.
  *
  * Returns: the number of pools.
  */

@@ -5,7 +5,20 @@
  */
 
 #include "qemu/osdep.h"
-#include "guest.h"
+#include "driver.h"
+
+RdpGuest *rdp_start_device(RdpDevice *dev, const char *machine,
+                           const char *devices, ...)
+{
+    RdpGuest *guest;
+    va_list ap;
+
+    va_start(ap, devices);
+    guest = rdp_vstart(machine, devices, ap);
+    va_end(ap);
+    rdp_device_init(dev, guest, RDP_SLOT, "dev0");
+    return guest;
+}
 
 void rdp_device_init(RdpDevice *dev, RdpGuest *guest, unsigned slot,
                      const char *id)
@@ -248,7 +261,12 @@ void rdp_driver_ok(RdpDevice *dev)
     rdp_set_status(dev, rdp_status(dev) | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
+bool rdp_needs_reset(RdpDevice *dev)
+{
+    return rdp_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
 void rdp_wait_needs_reset(RdpDevice *dev)
 {
-    RDP_WAIT_FOR(rdp_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET);
+    RDP_WAIT_FOR(rdp_needs_reset(dev));
 }

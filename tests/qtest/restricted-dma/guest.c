@@ -1,5 +1,5 @@
 /*
- * Restricted DMA pools: the guest of a test, and what must not change
+ * Restricted DMA pools: the guest of a test
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +27,7 @@ static void file_init(RdpFile *file, const char *dir, const char *name,
     g_assert(file->now != MAP_FAILED);
     close(fd);
 
-    /* Every word differs, so that moved or leaked data cannot go unseen */
+    /* No two words are equal, so that moved or leaked data shows */
     words = (uint32_t *)file->now;
     for (i = 0; i < size / sizeof(*words); i++) {
         words[i] = (seed + i) * 2654435761U;
@@ -103,25 +103,32 @@ const char *rdp_mmio_machine(void)
     return strcmp(qtest_get_arch(), "aarch64") ? "microvm" : "virt";
 }
 
-RdpGuest *rdp_start(const char *machine, const char *devices, ...)
+static void find_pools(RdpGuest *guest)
+{
+    QDict *pool = rdp_query(guest->qts, "poola");
+
+    guest->base = rdp_get_uint(pool, "base");
+    qobject_unref(pool);
+    pool = rdp_query(guest->qts, "poolb");
+    g_assert_cmphex(rdp_get_uint(pool, "base"), ==,
+                    guest->base + RDP_POOL_SIZE);
+    qobject_unref(pool);
+}
+
+RdpGuest *rdp_vstart(const char *machine, const char *devices, va_list ap)
 {
     RdpGuest *guest = g_new0(RdpGuest, 1);
     g_autoptr(GError) err = NULL;
-    g_autofree char *more = NULL;
-    g_autofree char *dir = NULL;
-    va_list ap;
-    QDict *pool;
+    g_autofree char *more = g_strdup_vprintf(devices, ap);
+    g_autofree char *dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
 
-    dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
     g_assert_no_error(err);
     file_init(&guest->ram, dir, "ram", RDP_RAM_SIZE, 0);
     file_init(&guest->neighbour, dir, "pool", RDP_NEIGHBOUR_SIZE,
               0x10000000);
     file_init(&guest->disk, dir, "disk", RDP_DISK_SIZE, 0x20000000);
+    guest->pool_before = g_malloc(RDP_USED_END);
 
-    va_start(ap, devices);
-    more = g_strdup_vprintf(devices, ap);
-    va_end(ap);
     guest->qts = qtest_initf(
         "-nodefaults -machine %s%s,memory-backend=ram -m %dM "
         "-object memory-backend-file,id=ram,share=on,size=%dM,mem-path=%s "
@@ -138,19 +145,24 @@ RdpGuest *rdp_start(const char *machine, const char *devices, ...)
     guest->ram_base = is_virt(machine) ? VIRT_RAM : 0;
     bus_init(guest, machine);
 
-    /* QEMU has opened them; a test that fails shall leave nothing behind */
+    /* QEMU has opened them: even a test that fails leaves nothing behind */
     unlink(guest->ram.path);
     unlink(guest->neighbour.path);
     unlink(guest->disk.path);
     g_rmdir(dir);
 
-    pool = rdp_query(guest->qts, "poola");
-    guest->base = rdp_get_uint(pool, "base");
-    qobject_unref(pool);
-    pool = rdp_query(guest->qts, "poolb");
-    g_assert_cmphex(rdp_get_uint(pool, "base"), ==,
-                    guest->base + RDP_POOL_SIZE);
-    qobject_unref(pool);
+    find_pools(guest);
+    return guest;
+}
+
+RdpGuest *rdp_start(const char *machine, const char *devices, ...)
+{
+    RdpGuest *guest;
+    va_list ap;
+
+    va_start(ap, devices);
+    guest = rdp_vstart(machine, devices, ap);
+    va_end(ap);
     return guest;
 }
 
@@ -161,6 +173,7 @@ void rdp_stop(RdpGuest *guest)
     file_cleanup(&guest->ram);
     file_cleanup(&guest->neighbour);
     file_cleanup(&guest->disk);
+    g_free(guest->pool_before);
     g_free(guest);
 }
 
@@ -215,6 +228,39 @@ void rdp_assert_untouched(RdpGuest *guest)
     file_assert_untouched(&guest->disk);
 }
 
+void rdp_snapshot_pool(RdpGuest *guest)
+{
+    qtest_bufread(guest->qts, guest->base, guest->pool_before, RDP_USED_END);
+}
+
+void rdp_snapshot_all(RdpGuest *guest)
+{
+    rdp_snapshot(guest);
+    rdp_snapshot_pool(guest);
+}
+
+void rdp_assert_idle(RdpGuest *guest)
+{
+    g_autofree uint8_t *now = g_malloc(RDP_USED_END);
+
+    rdp_settle(guest->qts);
+    qtest_bufread(guest->qts, guest->base, now, RDP_USED_END);
+    g_assert_cmpmem(now, RDP_USED_END, guest->pool_before, RDP_USED_END);
+    rdp_assert_untouched(guest);
+}
+
+void rdp_settle(QTestState *qts)
+{
+    /* Stopping the machine waits for all notifications and all block I/O */
+    qtest_qmp_assert_success(qts, "{'execute': 'stop'}");
+    rdp_continue(qts);
+}
+
+void rdp_continue(QTestState *qts)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'cont'}");
+}
+
 uint64_t rdp_get_uint(const QDict *dict, const char *key)
 {
     return qnum_get_uint(qobject_to(QNum, qdict_get(dict, key)));
@@ -264,11 +310,4 @@ void rdp_forget_events(QTestState *qts)
         qobject_unref(event);
     }
     qtest_clock_step(qts, RDP_EVENT_PERIOD_NS);
-}
-
-void rdp_settle(QTestState *qts)
-{
-    /* Stopping the machine waits for all notifications and all block I/O */
-    qtest_qmp_assert_success(qts, "{'execute': 'stop'}");
-    qtest_qmp_assert_success(qts, "{'execute': 'cont'}");
 }

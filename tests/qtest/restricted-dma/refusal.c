@@ -1,13 +1,11 @@
 /*
- * Restricted DMA pools: what every refusal and every recovery has in common
+ * Restricted DMA pools: what a device does when it is sent out of its pool
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
-#include "standard-headers/linux/virtio_blk.h"
-#include "guest.h"
+#include "refusal.h"
 
 static bool event_reports(const QDict *data, const RdpAccess *bad)
 {
@@ -16,7 +14,7 @@ static bool event_reports(const QDict *data, const RdpAccess *bad)
            rdp_get_uint(data, "length") == bad->len;
 }
 
-/* The access that the event reports; the last one if it is none of them */
+/* The access that the event reports, or the last one if it reports none */
 static const RdpAccess *find_reported(const QDict *data, const RdpAccess *bad,
                                       unsigned n)
 {
@@ -44,7 +42,7 @@ static void assert_one_event(RdpDevice *dev, const RdpAccess *bad, unsigned n)
     g_assert_cmphex(rdp_get_uint(data, "length"), ==, bad->len);
     qobject_unref(event);
 
-    /* A second one would wait for the rate limit to pass */
+    /* A second event would be held back until the rate limit has passed */
     qtest_clock_step(qts, RDP_EVENT_PERIOD_NS);
     g_assert_null(rdp_next_event(qts));
 }
@@ -86,7 +84,7 @@ void rdp_assert_refused_one_of(RdpRing *ring, const RdpAccess *bad, unsigned n,
     /* Only a reset brings the device back */
     for (i = 0; i < ARRAY_SIZE(writes); i++) {
         rdp_set_status(dev, writes[i]);
-        g_assert_cmphex(rdp_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+        g_assert_true(rdp_needs_reset(dev));
         rdp_ring_kick(ring);
     }
 
@@ -116,61 +114,4 @@ void rdp_assert_refuses(RdpRing *ring, RdpBuf *bufs, unsigned n, unsigned bad)
     RdpAccess access = rdp_submit_bad(ring, bufs, n, bad);
 
     rdp_assert_refused(ring, &access, true);
-}
-
-void rdp_blk_request(RdpGuest *guest, RdpBuf bufs[3], bool write,
-                     uint64_t sector, uint8_t data)
-{
-    struct virtio_blk_outhdr hdr = {
-        .type = cpu_to_le32(write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN),
-        .sector = cpu_to_le64(sector),
-    };
-    uint8_t status = 0xff;
-
-    bufs[0] = (RdpBuf) { guest->base + RDP_BUFFERS, sizeof(hdr), false };
-    bufs[1] = (RdpBuf) { guest->base + RDP_BLK_DATA, RDP_BLK_DATA_SIZE,
-                         !write };
-    bufs[2] = (RdpBuf) { guest->base + RDP_BLK_STATUS, sizeof(status), true };
-    rdp_poke(guest, bufs[0].addr, &hdr, sizeof(hdr));
-    rdp_fill(guest, bufs[1].addr, data, bufs[1].len);
-    rdp_poke(guest, bufs[2].addr, &status, sizeof(status));
-}
-
-void rdp_blk_assert_works(RdpDevice *dev, uint64_t features, bool packed,
-                          bool indirect)
-{
-    const uint64_t sector = 100;
-    RdpGuest *guest = dev->guest;
-    uint64_t table = indirect ? guest->base + RDP_TABLE : RDP_NO_TABLE;
-    uint8_t *on_disk = guest->disk.now + sector * 512;
-    uint8_t in_pool[RDP_BLK_DATA_SIZE];
-    uint8_t data = ~on_disk[0];
-    RdpBuf bufs[3];
-    RdpRing ring;
-
-    g_assert_true(rdp_negotiate(dev, features));
-    rdp_ring_init(&ring, dev, 0, packed);
-    rdp_ring_enable(&ring);
-    rdp_driver_ok(dev);
-
-    rdp_blk_request(guest, bufs, true, sector, data);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==,
-                    VIRTIO_BLK_S_OK);
-    memset(in_pool, data, sizeof(in_pool));
-    g_assert_cmpmem(on_disk, RDP_BLK_DATA_SIZE, in_pool, sizeof(in_pool));
-
-    rdp_blk_request(guest, bufs, false, sector, ~data);
-    rdp_ring_add(&ring, bufs, 3, table);
-    rdp_ring_kick(&ring);
-    rdp_ring_wait(&ring);
-    g_assert_cmphex(qtest_readb(guest->qts, bufs[2].addr), ==,
-                    VIRTIO_BLK_S_OK);
-    qtest_bufread(guest->qts, bufs[1].addr, in_pool, sizeof(in_pool));
-    g_assert_cmpmem(on_disk, RDP_BLK_DATA_SIZE, in_pool, sizeof(in_pool));
-    g_assert_cmphex(rdp_status(dev), ==,
-                    VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-                    VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 }

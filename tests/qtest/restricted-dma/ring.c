@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "guest.h"
+#include "ring.h"
 
 #define QUEUE_BYTES         0x4000
 
@@ -66,8 +66,8 @@ void rdp_ring_enable(RdpRing *ring)
 void rdp_setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
                uint64_t features)
 {
-    g_assert_true(rdp_negotiate(dev, RDP_FEATURES | features));
-    rdp_ring_init(ring, dev, queue, false);
+    g_assert_true(rdp_negotiate(dev, features));
+    rdp_ring_init(ring, dev, queue, features & BIT_ULL(VIRTIO_F_RING_PACKED));
     rdp_ring_enable(ring);
     rdp_driver_ok(dev);
 }
@@ -123,7 +123,7 @@ static uint16_t split_used_idx(RdpRing *ring)
                        ring->used + offsetof(struct vring_used, idx));
 }
 
-/* A packed ring goes round with the meaning of its flags inverted each time */
+/* Each time round a packed ring, its flags invert their meaning */
 static uint16_t packed_flags(unsigned position, bool used)
 {
     bool wrap = !(position / RDP_RING_SIZE % 2);
@@ -185,7 +185,7 @@ static void ring_add_packed(RdpRing *ring, const RdpBuf *bufs, unsigned n,
 {
     unsigned i;
 
-    /* The head goes last: it is what makes the chain available */
+    /* The head comes last: it makes the chain available */
     for (i = n; i-- > 0; ) {
         put_packed(ring->dev->guest, ring->desc,
                    (ring->next + i) % RDP_RING_SIZE, &bufs[i],
@@ -288,4 +288,10 @@ unsigned rdp_ring_used(RdpRing *ring)
 void rdp_ring_wait(RdpRing *ring)
 {
     RDP_WAIT_FOR(rdp_ring_used(ring) == ring->added);
+}
+
+void rdp_ring_serve(RdpRing *ring, const RdpBuf *bufs, unsigned n)
+{
+    rdp_ring_submit(ring, bufs, n);
+    rdp_ring_wait(ring);
 }
