@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/source/fetch against an upstream server and an apt that are played."""
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
-import unittest
+"""scripts/source/fetch against a server and an apt that are stand-ins."""
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "..", "..", "scripts")
-# Played by files: served/NAME is what the server or the archive hands out.
+import hashlib
+import shutil
+import unittest
+from typing import Optional, Tuple
+
+from scratch import SCRIPTS, Scratch
+
+# The stand-ins hand out served/NAME and note in the file calls what was asked.
 CURL = """\
 #!/bin/sh
 while [ "$1" != -o ]; do shift; done
@@ -39,60 +38,51 @@ GOOD = b"a tarball\n"
 SUM = hashlib.sha256(GOOD).hexdigest()
 
 
-class Fetch(unittest.TestCase):
-    def setUp(self):
-        self.top = tempfile.mkdtemp(prefix="test-fetch-")
-        self.addCleanup(shutil.rmtree, self.top)
-        os.makedirs(self.path("scripts/source"))
-        os.makedirs(self.path("served"))
+class Fetch(Scratch):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path("scripts/source").mkdir(parents=True)
+        self.path("served").mkdir()
         for name in ("source/fetch", "lib.sh"):
-            shutil.copy(os.path.join(SCRIPTS, name),
-                        self.path("scripts/" + name))
-        self.put("scripts/source/sources.conf",
-                 "linux 6.12.10 %s https://up/linux-6.12.10.tar.xz\n" % SUM)
-        for name, text in (("curl", CURL), ("scripts/source/apt-other", APT)):
-            self.put(name, text)
-            os.chmod(self.path(name), 0o755)
+            shutil.copy(SCRIPTS / name, self.path("scripts") / name)
+        self.pin("6.12.10", SUM)
+        self.put("curl", CURL, executable=True)
+        self.put("scripts/source/apt-other", APT, executable=True)
         self.put("offers", OFFERS)
         self.put("sum", SUM)
-        self.env = {**os.environ, "RDP_TOP": self.top, "PLAY": self.top,
-                    "RDP_CACHE": self.path("cache"),
-                    "PATH": self.top + ":" + os.environ["PATH"]}
+        self.env.update(RDP_TOP=str(self.top), PLAY=str(self.top),
+                        RDP_CACHE=str(self.path("cache")),
+                        PATH=f"{self.top}:{self.env['PATH']}")
 
-    def path(self, name):
-        return os.path.join(self.top, name)
+    def pin(self, version: str, checksum: str) -> None:
+        self.put("scripts/source/sources.conf",
+                 f"linux {version} {checksum} "
+                 f"https://up/linux-{version}.tar.xz\n")
 
-    def put(self, name, text):
-        with open(self.path(name), "w", encoding="utf-8") as out:
-            out.write(text)
-
-    def serve(self, *names, content=GOOD):
+    def serve(self, *names: str, content: bytes = GOOD) -> None:
         for name in names:
-            with open(self.path("served/" + name), "wb") as out:
-                out.write(content)
+            self.put(f"served/{name}", content)
 
-    def fetch(self, *args):
+    def fetch(self, *args: str) -> Optional[Tuple[str, bytes]]:
         """(label, content) of what fetch gives, or None where it fails."""
-        run = subprocess.run([self.path("scripts/source/fetch"), *args, "linux"],
-                             env=self.env, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, check=False,
-                             universal_newlines=True)
-        if run.returncode:
-            self.assertEqual(run.stdout, "")
+        told = self.call(self.path("scripts/source/fetch"), *args, "linux")
+        if told.returncode:
+            self.assertEqual(told.stdout, "")
             return None
-        if not run.stdout:
-            return ()
-        label, path = run.stdout.rstrip("\n").split("\t")
-        with open(path, "rb") as tarball:
-            return label, tarball.read()
+        label, path = told.stdout.rstrip("\n").split("\t")
+        return label, self.path(path).read_bytes()
 
-    def calls(self):
+    def keep(self, label: str) -> None:
+        told = self.call(self.path("scripts/source/fetch"), "--keep", label,
+                         "linux")
+        self.assertEqual((told.returncode, told.stdout), (0, ""))
+
+    def calls(self) -> str:
         """What was asked of the network since the last time."""
-        if not os.path.exists(self.path("calls")):
+        if not self.path("calls").exists():
             return ""
-        with open(self.path("calls"), encoding="utf-8") as calls:
-            text = calls.read()
-        os.unlink(self.path("calls"))
+        text = self.get("calls")
+        self.path("calls").unlink()
         return text
 
     def test_upstream_first(self):
@@ -119,8 +109,8 @@ class Fetch(unittest.TestCase):
                    "linux_6.12.20.orig.tar.xz", "linux_6.12.9.orig.tar.xz",
                    content=b"another tarball\n")
         self.assertIsNone(self.fetch())
-        left = os.listdir(self.path("cache/sources"))
-        self.assertEqual([name for name in left if name.endswith(".xz")], [])
+        self.assertTrue(self.path("cache/sources").is_dir())
+        self.assertEqual(list(self.path("cache/sources").glob("*.xz")), [])
 
     def test_damage_in_the_cache(self):
         self.serve("linux-6.12.10.tar.xz")
@@ -132,7 +122,7 @@ class Fetch(unittest.TestCase):
         label = "linux 6.12.20 debian:linux=6.12.20-1"
         self.serve("linux_6.12.20.orig.tar.xz")
         self.fetch()
-        self.fetch("--keep", label)
+        self.keep(label)
         self.calls()
         shutil.rmtree(self.path("served"))
         self.assertEqual(self.fetch(), (label, GOOD))
@@ -141,15 +131,13 @@ class Fetch(unittest.TestCase):
     def test_new_pin(self):
         self.serve("linux-6.12.10.tar.xz")
         self.fetch()
-        self.fetch("--keep", "linux 6.12.10 upstream")
-        self.put("scripts/source/sources.conf",
-                 "linux 6.12.20 %s https://up/linux-6.12.20.tar.xz\n" % SUM)
+        self.keep("linux 6.12.10 upstream")
+        self.pin("6.12.20", SUM)
         self.serve("linux-6.12.20.tar.xz")
         self.assertEqual(self.fetch(), ("linux 6.12.20 upstream", GOOD))
 
     def test_no_published_checksum(self):
-        self.put("scripts/source/sources.conf",
-                 "linux 6.12.10 - https://up/linux-6.12.10.tar.xz\n")
+        self.pin("6.12.10", "-")
         self.serve("linux-6.12.10.tar.xz", "linux_6.12.10.orig.tar.xz")
         self.assertEqual(self.fetch(),
                          ("linux 6.12.10 debian:linux=6.12.10-1", GOOD))
@@ -158,10 +146,10 @@ class Fetch(unittest.TestCase):
         label = "linux 6.12.10 upstream"
         self.serve("linux-6.12.10.tar.xz")
         self.fetch()
-        self.fetch("--keep", label)
+        self.keep(label)
         self.calls()
-        os.rename(self.path("cache"), self.path("moved"))
-        self.env["RDP_CACHE"] = self.path("moved")
+        self.path("cache").rename(self.path("moved"))
+        self.env["RDP_CACHE"] = str(self.path("moved"))
         self.assertEqual(self.fetch(), (label, GOOD))
         self.assertEqual(self.calls(), "")
 

@@ -1,106 +1,95 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/series/series on a small upstream of its own."""
+
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import unittest
+from pathlib import Path
+from typing import Dict, Optional, Tuple, Union
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "..", "..", "scripts")
+from scratch import SCRIPTS, Scratch
+
 NAME, MAIL = "A Développer", "a@example.org"
 
 
-class Series(unittest.TestCase):
-    def setUp(self):
-        self.top = tempfile.mkdtemp(prefix="test-series-")
-        self.addCleanup(shutil.rmtree, self.top)
-        self.env = {**os.environ, "RDP_TOP": self.top,
-                    "RDP_BUILD": os.path.join(self.top, "build"),
-                    "GIT_CONFIG_GLOBAL": os.path.join(self.top, "gitconfig")}
-        self.put("gitconfig", "[user]\nname=%s\nemail=%s\n"
-                 "[diff]\nnoprefix=true\nmnemonicPrefix=true\n" % (NAME, MAIL))
-        self.put("upstream/old.c", "".join("line %d\n" % n for n in range(40)))
+class Series(Scratch):
+    def setUp(self) -> None:
+        super().setUp()
+        self.env.update(RDP_TOP=str(self.top),
+                        RDP_BUILD=str(self.path("build")),
+                        GIT_CONFIG_GLOBAL=str(self.path("gitconfig")))
+        self.put("gitconfig", f"[user]\nname={NAME}\nemail={MAIL}\n"
+                 "[diff]\nnoprefix=true\nmnemonicPrefix=true\n")
+        self.put("upstream/old.c", "".join(f"line {n}\n" for n in range(40)))
         self.put("upstream/sub/other.c", "other\n")
         self.put("upstream/.gitignore", "*.log\n")
         self.put("upstream/kept.log", "a file that upstream ignores\n")
         self.put("qemu-patches/series", "")
-        os.makedirs(self.path("tests/qtest"))
-        os.makedirs(self.path("qemu-patches/files/tests"))
-        os.symlink("../../../tests/qtest",
-                   self.path("qemu-patches/files/tests/qtest"))
+        self.path("tests/qtest").mkdir(parents=True)
+        self.path("qemu-patches/files/tests").mkdir(parents=True)
+        self.path("qemu-patches/files/tests/qtest").symlink_to(
+            "../../../tests/qtest")
         self.series("apply", "qemu", "--src", self.path("upstream"))
 
-    def path(self, name):
-        return os.path.join(self.top, name)
-
-    def put(self, name, text):
-        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-        with open(self.path(name), "w", encoding="utf-8") as out:
-            out.write(text)
-
-    def get(self, name):
-        with open(self.path(name), encoding="utf-8") as text:
-            return text.read()
-
-    def series(self, *args, refused=None):
+    def series(self, *args: Union[str, Path],
+               refused: Optional[str] = None) -> str:
         """Runs the tool; refused: a text in the line that it fails with."""
-        run = subprocess.run(
-            [sys.executable, os.path.join(SCRIPTS, "series", "series"), *args],
-            env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, universal_newlines=True, check=False)
+        told = self.call(SCRIPTS / "series" / "series", *args)
         if refused is None:
-            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual(told.returncode, 0, told.stderr)
         else:
-            self.assertEqual(run.returncode, 1, run.stdout)
-            self.assertIn(refused, run.stderr)
-            self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
-        return run.stdout
+            self.assertEqual(told.returncode, 1, told.stdout)
+            self.assertIn(refused, told.stderr)
+            self.assertEqual(told.stderr.count("\n"), 1, told.stderr)
+        return told.stdout
 
-    def git(self, *args):
-        return subprocess.run(
-            ["git", "-C", self.path("build/qemu"), *args], env=self.env,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True,
-            universal_newlines=True).stdout.strip()
+    def git(self, *args: Union[str, Path]) -> str:
+        told = self.call("git", "-C", self.path("build/qemu"), *args)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        return told.stdout.strip()
 
-    def commit(self, subject, body="What it is good for.", **files):
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = self.get(name)
+        self.assertIn(old, text)
+        self.put(name, text.replace(old, new))
+
+    def commit(self, subject: str, body: str = "What it is good for.",
+               **files: str) -> None:
         for name, text in files.items():
-            self.put("build/qemu/" + name, text)
+            self.put(f"build/qemu/{name}", text)
         self.git("add", "-A", "-f")
         self.git("commit", "-s", "--allow-empty", "-m", subject, "-m", body)
 
-    def stored(self):
+    def stored(self) -> Dict[Path, Union[str, Tuple[int, bytes]]]:
         """Everything that the repository would keep, with modes."""
-        found = {}
+        found: Dict[Path, Union[str, Tuple[int, bytes]]] = {}
         for root in ("qemu-patches", "tests"):
-            for folder, names, files in os.walk(self.path(root)):
-                for name in names + files:
-                    full = os.path.join(folder, name)
-                    if os.path.islink(full):
-                        found[full] = os.readlink(full)
-                    elif name in files:
-                        with open(full, "rb") as content:
-                            found[full] = (os.stat(full).st_mode & 0o111,
-                                           content.read())
+            for path in self.path(root).rglob("*"):
+                if path.is_symlink():
+                    found[path] = os.readlink(path)
+                elif path.is_file():
+                    found[path] = (path.stat().st_mode & 0o111,
+                                   path.read_bytes())
         return found
 
-    def two_commits(self):
+    def patches(self) -> list:
+        """The names that the stored series lists."""
+        return [line for line in self.get("qemu-patches/series").splitlines()
+                if not line.startswith("#")]
+
+    def two_commits(self) -> None:
         """A series with each kind of content that has to survive."""
-        self.put("build/qemu/run.sh", "#!/bin/sh\n")
-        os.chmod(self.path("build/qemu/run.sh"), 0o755)
-        os.symlink("run.sh", self.path("build/qemu/link"))
+        self.put("build/qemu/run.sh", "#!/bin/sh\n", executable=True)
+        self.path("build/qemu/link").symlink_to("run.sh")
         self.put("build/qemu/empty", "")
         self.put("build/qemu/tests/qtest/new-test.c", "int main;\n")
         self.put("build/qemu/no-newline", "text")
-        with open(self.path("build/qemu/blob"), "wb") as blob:
-            blob.write(bytes(range(256)))
+        self.put("build/qemu/blob", bytes(range(256)))
+        self.edit("build/qemu/old.c", "line 7", "line seven")
         self.commit("mem: add a thing with a subject that is długi and so "
-                    "has to be folded in the mail", "Körper\n\nFrom here.\n",
-                    **{"old.c": self.get("build/qemu/old.c")
-                       .replace("line 7", "line seven")})
-        self.commit("mem: use the thing", **{"old.c": self.get(
-            "build/qemu/old.c").replace("line 9\n", "line 9\nmore\n")})
+                    "has to be folded in the mail", "Körper\n\nFrom here.\n")
+        self.edit("build/qemu/old.c", "line 9\n", "line 9\nmore\n")
+        self.commit("mem: use the thing")
 
     def test_round_trip(self):
         self.two_commits()
@@ -123,10 +112,9 @@ class Series(unittest.TestCase):
     def test_form(self):
         self.two_commits()
         self.series("refresh", "qemu")
-        names = [line for line in self.get("qemu-patches/series").splitlines()
-                 if not line.startswith("#")]
+        names = self.patches()
         self.assertEqual([name[:5] for name in names], ["0001-", "0002-"])
-        patch = self.get("qemu-patches/" + names[0])
+        patch = self.get(f"qemu-patches/{names[0]}")
         self.assertIn("\n---\nNew-file: blob\n", patch)
         self.assertNotIn("new file mode", patch)
         self.assertEqual(patch.count("diff --git "), 1)
@@ -135,22 +123,22 @@ class Series(unittest.TestCase):
 
     def test_upstream_is_whole(self):
         self.assertEqual(self.git("ls-files", "kept.log"), "kept.log")
-        self.assertFalse(os.path.exists(self.path("upstream/.git")))
+        self.assertFalse(self.path("upstream/.git").exists())
 
     def test_upstream_of_git(self):
-        """Only what is committed counts, and the user's tree stays as it is"""
+        """Only what is committed counts; the user's tree stays as it is."""
         shutil.copytree(self.path("upstream"), self.path("clone"))
         for words in (["init", "-q"], ["add", "old.c"],
                       ["commit", "-q", "-m", "x"]):
-            subprocess.run(["git", *words], cwd=self.path("clone"),
-                           env=self.env, check=True)
+            told = self.call("git", *words, cwd=self.path("clone"))
+            self.assertEqual(told.returncode, 0, told.stderr)
         before = os.listdir(self.path("clone"))
         shutil.rmtree(self.path("build/qemu"))
-        self.env["RDP_QEMU_SRC"] = self.path("clone")
+        self.env["RDP_QEMU_SRC"] = str(self.path("clone"))
         self.series("apply", "qemu")
         self.assertEqual(self.git("ls-files"), "old.c")
         self.assertEqual(os.listdir(self.path("clone")), before)
-        self.env["RDP_QEMU_SRC"] = self.path("upstream")
+        self.env["RDP_QEMU_SRC"] = str(self.path("upstream"))
         self.series("apply", "qemu", refused="another source")
 
     def test_apply_again_does_nothing(self):
@@ -163,17 +151,14 @@ class Series(unittest.TestCase):
     def test_apply_writes_only_what_differs(self):
         self.two_commits()
         self.series("refresh", "qemu")
-        name = self.get("qemu-patches/series").split()[-1]
-        patch = self.get("qemu-patches/" + name)
-        os.utime(self.path("build/qemu/sub/other.c"), (1, 1))
-        os.utime(self.path("build/qemu/old.c"), (1, 1))
-        os.utime(self.path("build/qemu/blob"), (1, 1))
-        self.put("qemu-patches/" + name, patch.replace("+more", "+less"))
+        for name in ("sub/other.c", "old.c", "blob"):
+            os.utime(self.path(f"build/qemu/{name}"), (1, 1))
+        self.edit(f"qemu-patches/{self.patches()[-1]}", "+more", "+less")
         self.series("apply", "qemu")
         self.assertIn("less\n", self.get("build/qemu/old.c"))
         for name, kept in (("sub/other.c", True), ("blob", True),
                            ("old.c", False)):
-            time = os.stat(self.path("build/qemu/" + name)).st_mtime
+            time = self.path(f"build/qemu/{name}").stat().st_mtime
             self.assertEqual(time == 1, kept, name)
 
     def test_apply_keeps_work(self):
@@ -191,7 +176,7 @@ class Series(unittest.TestCase):
         self.assertIn("line seven\n", self.get("build/qemu/old.c"))
         saved = self.git("branch", "--list", "--format=%(refname:short)",
                          "backup-*")
-        self.assertEqual(self.git("show", saved + ":old.c"), "being edited")
+        self.assertEqual(self.git("show", f"{saved}:old.c"), "being edited")
 
     def test_apply_keeps_another_branch(self):
         self.two_commits()
@@ -211,8 +196,8 @@ class Series(unittest.TestCase):
     def test_refresh_takes_what_the_tree_has_too(self):
         self.two_commits()
         self.series("refresh", "qemu")
-        self.put("qemu-patches/files/run.sh", "#!/bin/bash\n")
-        os.chmod(self.path("qemu-patches/files/run.sh"), 0o755)
+        self.put("qemu-patches/files/run.sh", "#!/bin/bash\n",
+                 executable=True)
         self.git("reset", "-q", "--hard", "HEAD~1")
         self.put("build/qemu/run.sh", "#!/bin/bash\n")
         self.git("commit", "-q", "-a", "--amend", "--no-edit")
@@ -233,12 +218,12 @@ class Series(unittest.TestCase):
         self.commit("mem: other", **{"deep/er/file.c": "1\n"})
         self.series("refresh", "qemu")
         self.assertFalse(os.path.lexists(self.path("qemu-patches/files/link")))
-        self.assertFalse(os.path.exists(self.path("tests/qtest/new-test.c")))
+        self.assertFalse(self.path("tests/qtest/new-test.c").exists())
         self.git("reset", "-q", "--hard", "base")
         self.series("refresh", "qemu")
-        self.assertFalse(os.path.exists(self.path("qemu-patches/files/deep")))
-        self.assertTrue(os.path.islink(
-            self.path("qemu-patches/files/tests/qtest")))
+        self.assertFalse(self.path("qemu-patches/files/deep").exists())
+        self.assertTrue(self.path("qemu-patches/files/tests/qtest")
+                        .is_symlink())
 
     def test_new_file_in_two_commits(self):
         self.two_commits()
@@ -256,27 +241,27 @@ class Series(unittest.TestCase):
         self.put("upstream/old.c", "all new\n")
         self.series("apply", "qemu", "--src", self.path("upstream"),
                     refused="does not apply")
-        self.assertFalse(os.path.exists(self.path("build/qemu")))
+        self.assertFalse(self.path("build/qemu").exists())
 
     def test_export(self):
         self.two_commits()
         self.series("refresh", "qemu")
         self.put("qemu-patches/cover-letter", "The title\n\nThe blurb.\n")
         self.series("export", "qemu", self.path("out"))
-        mails = sorted(os.listdir(self.path("out")))
+        mails = sorted(self.path("out").iterdir())
         self.assertEqual(len(mails), 3)
-        cover = self.get("out/" + mails[0])
+        cover = mails[0].read_text(encoding="utf-8")
         self.assertIn("Subject: [PATCH 0/2] The title\n", cover)
         self.assertIn("\nThe blurb.\n", cover)
         tree = self.git("rev-parse", "HEAD^{tree}")
         self.git("checkout", "-q", "--detach", "base")
-        self.git("am", *(self.path("out/" + mail) for mail in mails[1:]))
+        self.git("am", *mails[1:])
         self.assertEqual(self.git("rev-parse", "HEAD^{tree}"), tree)
 
-    def checkpatch(self, errors):
+    def checkpatch(self, errors: int) -> None:
         """A stand-in for the upstream tree's own script."""
         self.put("upstream/scripts/checkpatch.pl",
-                 'print "total: %d errors, 0 warnings\\n";\n' % errors)
+                 f'print "total: {errors} errors, 0 warnings\\n";\n')
         shutil.rmtree(self.path("build/qemu"))
         self.series("apply", "qemu", "--src", self.path("upstream"))
 
@@ -289,16 +274,13 @@ class Series(unittest.TestCase):
         self.series("refresh", "qemu")
         self.assertEqual(self.series("check", "qemu"),
                          "ok 1 0001-mem-all-of-it.patch\n1..1\n")
-        self.assertFalse(os.path.exists(self.path("build/check-qemu")))
+        self.assertFalse(self.path("build/check-qemu").exists())
 
-    def check_fails(self):
+    def check_fails(self) -> str:
         self.series("refresh", "qemu")
-        run = subprocess.run(
-            [sys.executable, os.path.join(SCRIPTS, "series", "series"), "check", "qemu"],
-            env=self.env, stdout=subprocess.PIPE, universal_newlines=True,
-            check=False)
-        self.assertEqual(run.returncode, 1)
-        return run.stdout
+        told = self.call(SCRIPTS / "series" / "series", "check", "qemu")
+        self.assertEqual(told.returncode, 1)
+        return told.stdout
 
     def test_check_style(self):
         self.checkpatch(1)
@@ -312,8 +294,7 @@ class Series(unittest.TestCase):
         self.git("commit", "-q", "-a", "-m", "mem: not signed")
         text = self.check_fails()
         self.assertIn("no 'subsystem: '", text)
-        self.assertIn("Signed-off-by of the author %s <%s>" % (NAME, MAIL),
-                      text)
+        self.assertIn(f"Signed-off-by of the author {NAME} <{MAIL}>", text)
         self.assertEqual(text.count("not ok "), 2)
 
 

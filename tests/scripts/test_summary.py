@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The programs summary and testlog-tap on runs of meson as they happen."""
-import os
-import subprocess
-import tempfile
-import unittest
+"""The programs summary and testlog-tap on real runs of meson."""
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "..", "..", "scripts")
+import unittest
+from pathlib import Path
+
+from scratch import SCRIPTS, Scratch
+
 PROJECT = """\
 project('p', meson_version: '>=1.0')
 sh = find_program('sh')
@@ -15,23 +14,17 @@ TAP = "test('%s', sh, args: ['-c', '%s'], protocol: 'tap', suite: 's')\n"
 PLAIN = "test('%s', sh, args: ['-c', 'exit %d'])\n"
 
 
-class Summary(unittest.TestCase):
-    def run_meson(self, *tests):
-        folder = tempfile.TemporaryDirectory(prefix="test-summary-")
-        self.addCleanup(folder.cleanup)
-        with open(os.path.join(folder.name, "meson.build"), "w",
-                  encoding="utf-8") as out:
-            out.write(PROJECT + "".join(tests))
-        build = os.path.join(folder.name, "build")
-        for command in (["setup", build, folder.name], ["test", "-C", build]):
-            subprocess.run(["meson", *command], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, check=False)
-        return os.path.join(build, "meson-logs", "testlog.json")
+class Summary(Scratch):
+    def run_meson(self, *tests: str) -> Path:
+        self.put("meson.build", PROJECT + "".join(tests))
+        build = self.path("build")
+        self.call("meson", "setup", build, self.top)
+        self.call("meson", "test", "-C", build)
+        return build / "meson-logs" / "testlog.json"
 
-    def assert_summary(self, line, status, *tests):
-        told = subprocess.run(
-            [os.path.join(SCRIPTS, "check", "summary"), self.run_meson(*tests)],
-            stdout=subprocess.PIPE, universal_newlines=True, check=False)
+    def assert_summary(self, line: str, status: int, *tests: str) -> None:
+        told = self.call(SCRIPTS / "check" / "summary",
+                         self.run_meson(*tests))
         self.assertEqual((told.stdout, told.returncode), (line + "\n", status))
 
     def test_all_pass(self):
@@ -65,9 +58,8 @@ class Summary(unittest.TestCase):
         log = self.run_meson(
             TAP % ("a", 'echo "1..3\\nok 1 x\\nnot ok 2 y\\nok 3 z # SKIP why"'),
             PLAIN % ("b", 0))
-        told = subprocess.run(
-            [os.path.join(SCRIPTS, "check", "testlog-tap"), log],
-            stdout=subprocess.PIPE, universal_newlines=True, check=True)
+        told = self.call(SCRIPTS / "check" / "testlog-tap", log)
+        self.assertEqual(told.returncode, 0, told.stderr)
         self.assertEqual([line[:6] for line in told.stdout.splitlines()],
                          ["ok 1 a", "not ok", "ok 3 a", "ok 4 b", "1..4"])
         self.assertEqual(told.stdout.count("# SKIP why\n"), 1)

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How scripts/check/compare-upstream judges."""
+
 import contextlib
 import importlib.machinery
 import importlib.util
 import io
-import os
-import stat
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+from typing import List, Tuple
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "..", "..", "scripts")
+from scratch import SCRIPTS, Scratch
+
 # Lists four cases and runs the one it is given; the last one fails.
 PROGRAM = """\
 #!/bin/sh
@@ -24,9 +22,9 @@ esac
 
 
 def load():
-    sys.path.insert(0, os.path.join(SCRIPTS, "check"))
+    sys.path.insert(0, str(SCRIPTS / "check"))
     loader = importlib.machinery.SourceFileLoader(
-        "compare_upstream", os.path.join(SCRIPTS, "check", "compare-upstream"))
+        "compare_upstream", str(SCRIPTS / "check" / "compare-upstream"))
     module = importlib.util.module_from_spec(
         importlib.util.spec_from_loader("compare_upstream", loader))
     loader.exec_module(module)
@@ -38,8 +36,8 @@ compare = load()
 PASSED, FAILED, SKIPPED = range(3)
 
 
-class Upstream(unittest.TestCase):
-    def told(self, upstream, series):
+class Upstream(Scratch):
+    def told(self, upstream, series) -> Tuple[int, List[str]]:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             lost = compare.report(upstream, series)
@@ -77,16 +75,13 @@ class Upstream(unittest.TestCase):
         self.assertEqual(lines[1],
                          "ok 2 t /b # SKIP is skipped without the series too")
 
-    def finish(self, results, wanted=lambda case: True):
-        with tempfile.TemporaryDirectory(prefix="test-upstream-") as name:
-            folder = Path(name)
-            program = folder / "program"
-            program.write_text(PROGRAM, encoding="utf-8")
-            program.chmod(program.stat().st_mode | stat.S_IXUSR)
-            test = compare.Test("t", [str(program)], {}, folder)
-            compare.finish(test, results, wanted)
-            ran = folder / "ran"
-            return sorted(ran.read_text().split()) if ran.exists() else []
+    def finish(self, results, wanted=lambda case: True) -> List[str]:
+        """The cases that were run alone."""
+        self.put("program", PROGRAM, executable=True)
+        test = compare.Test("t", [str(self.path("program"))], {}, self.top)
+        compare.finish(test, results, wanted)
+        return sorted(self.get("ran").split()) \
+            if self.path("ran").exists() else []
 
     def test_broken_off(self):
         """Where the program broke off is a failure, the rest runs alone."""

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of scripts share: a temporary folder, and programs to run."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Dict, Union
+
+TOP = Path(__file__).resolve().parents[2]
+SCRIPTS = TOP / "scripts"
+
+
+class Scratch(unittest.TestCase):
+    """A test with a folder of its own, in which names are relative."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(
+            prefix=f"test-{type(self).__name__.lower()}-")
+        self.addCleanup(folder.cleanup)
+        self.top = Path(folder.name)
+        self.env: Dict[str, str] = {**os.environ}
+
+    def path(self, name: str) -> Path:
+        return self.top / name
+
+    def put(self, name: str, content: Union[str, bytes],
+            executable: bool = False) -> None:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            content = content.encode()
+        path.write_bytes(content)
+        if executable:
+            path.chmod(0o755)
+
+    def get(self, name: str) -> str:
+        return self.path(name).read_text(encoding="utf-8")
+
+    def call(self, *command: Union[str, Path],
+             **options) -> subprocess.CompletedProcess:
+        """Runs a command that asks nothing; its output is in the result."""
+        return subprocess.run(command, env=self.env, check=False,
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, **options)
