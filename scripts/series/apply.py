@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""./run series apply: from the store to the tree."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Optional
+
+from base import create
+from plumbing import config, git, git_text, identity, rev
+from testbed.failure import Failure
+from tree import BRANCH, IN_STEP, STORES, Tree, say
+
+
+def apply(args: Namespace) -> None:
+    tree = Tree(args.tree)
+    source = own_source(tree, args.src)
+    if not tree.exists():
+        create(tree, source)
+        return
+    tree.open()
+    if source and source != config(tree.path, "series.source"):
+        raise Failure(f"{tree} was made from another source than {source}: "
+                      "move it away first")
+    changed = tree.store_changed()
+    head, agreed = rev(tree.path, "HEAD"), rev(tree.path, IN_STEP)
+    if not changed and head == agreed and not tree.dirty():
+        return
+    made = tree.made() if changed else agreed
+    if has_work(tree, made):
+        if args.keep and not changed:
+            say(f"{tree} is used as it is: it has work that is not in "
+                f"{STORES[tree.name]}")
+            return
+        if not args.force:
+            raise Failure(
+                f"{tree} has work that is not in {STORES[tree.name]}: './run "
+                f"series refresh {tree.name}' stores it, 'apply --force' "
+                "drops it")
+        say(f"what {tree} had is kept in its branch {backup(tree)}")
+    # Writes only files that differ, so that builds stay incremental.
+    git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
+    tree.in_step(made)
+    say(f"{tree}: {len(tree.store.patches())} patches")
+
+
+def own_source(tree: Tree, given: Optional[str]) -> Optional[str]:
+    """The folder that the user wants upstream's source to be taken from."""
+    source = given or tree.source
+    if not source:
+        return None
+    if not Path(source).is_dir():
+        raise Failure(f"{source} is not a folder")
+    return str(Path(source).absolute())
+
+
+def has_work(tree: Tree, made: str) -> bool:
+    """Whether the tree has what is neither made nor was in step before."""
+    head = rev(tree.path, "HEAD")
+    agreed = rev(tree.path, IN_STEP) or "base"
+    return (tree.dirty() or rev(tree.path, BRANCH) not in (None, head)
+            or not (tree.same("HEAD", made) or tree.same("HEAD", agreed)))
+
+
+def backup(tree: Tree) -> str:
+    """Keeps what --force is about to drop; gives the name of the branch."""
+    commit = git_text(tree.path, "stash", "create",
+                      env=identity("series", "series")) or "HEAD"
+    name = f"backup-{git_text(tree.path, 'rev-parse', '--short', commit)}"
+    git(tree.path, "branch", "--force", name, commit)
+    return name

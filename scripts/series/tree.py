@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The git tree in which a series is worked on, and how it stands to its store.
+
+build/TREE has upstream's source as one commit tagged 'base', and the series
+as commits on the branch 'series'. refs/series/in-step is the commit at which
+tree and store last agreed, and series.digest in the tree's settings is the
+store's digest then. By these two, apply and refresh know which side changed,
+and neither overwrites work of the other.
+"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import Iterator, Optional
+
+from patchstore import Store
+from plumbing import config, git, rev
+from testbed import places
+from testbed.failure import Failure
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+STORES = {"qemu": "qemu-patches", "linux": "guest-driver"}
+BRANCH = "refs/heads/series"
+IN_STEP = "refs/series/in-step"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+class Tree:
+    def __init__(self, name: str):
+        self.name = name
+        self.path = places.BUILD / name
+        self.store = Store(places.TOP / STORES[name])
+        self.base = ""
+
+    @property
+    def source(self) -> Optional[str]:
+        """The user's own source tree to start from."""
+        return os.environ.get(f"RDP_{self.name.upper()}_SRC")
+
+    def __str__(self) -> str:
+        return places.shown(self.path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def open(self) -> None:
+        """Sets base."""
+        base = (self.path / ".git").is_dir() and rev(
+            self.path, "refs/tags/base^{commit}")
+        if not base:
+            raise Failure(f"{self} is not a tree made by './run series apply "
+                          f"{self.name}': move it away")
+        self.base = base
+
+    def made(self) -> str:
+        """The last commit of the stored series, made in this tree."""
+        return self.store.tip(self.path, self.base)
+
+    def dirty(self) -> bool:
+        return bool(git(self.path, "status", "--porcelain",
+                        "--untracked-files=no"))
+
+    def same(self, one: str, two: str) -> bool:
+        return rev(self.path, f"{one}^{{tree}}") == \
+            rev(self.path, f"{two}^{{tree}}")
+
+    def store_changed(self) -> bool:
+        """Whether the store is not what it was when last in step."""
+        return config(self.path, "series.digest") != self.store.digest()
+
+    def in_step(self, commit: str) -> None:
+        git(self.path, "update-ref", IN_STEP, commit)
+        git(self.path, "config", "series.digest", self.store.digest())
+
+    @contextlib.contextmanager
+    def checkout(self, folder: Path, commit: str) -> Iterator[None]:
+        """Has commit in folder, a work tree of its own, for a while."""
+        self._remove(folder)
+        git(self.path, "worktree", "add", "-q", "--detach", folder, commit)
+        try:
+            yield
+        finally:
+            self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        git(self.path, "worktree", "prune")
