@@ -3,7 +3,7 @@
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 from base import create
 from plumbing import config, git, git_text, identity, rev
@@ -26,17 +26,18 @@ def apply(args: Namespace) -> None:
     if not changed and head == agreed and not tree.dirty():
         return
     made = tree.made() if changed else agreed
-    if has_work(tree, made):
-        if args.keep and not changed:
-            say(f"{tree} is used as it is: it has work that is not in "
-                f"{STORES[tree.name]}")
-            return
-        if not args.force:
-            raise Failure(
-                f"{tree} has work that is not in {STORES[tree.name]}: './run "
-                f"series refresh {tree.name}' stores it, 'apply --force' "
-                "drops it")
-        say(f"what {tree} had is kept in its branch {backup(tree)}")
+    work = has_work(tree, made)
+    if work and args.keep and not changed:
+        say(f"{tree} is used as it is: it has work that is not in "
+            f"{STORES[tree.name]}")
+        return
+    tree.require_settled()
+    if work and not args.force:
+        raise Failure(
+            f"{tree} has work that is not in {STORES[tree.name]}: './run "
+            f"series refresh {tree.name}' stores it, 'apply --force' drops it")
+    if work:
+        say(f"what {tree} had is kept in {' and '.join(backup(tree))}")
     # Writes only files that differ, so that builds stay incremental.
     git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
     tree.in_step(made)
@@ -55,16 +56,25 @@ def own_source(tree: Tree, given: Optional[str]) -> Optional[str]:
 
 def has_work(tree: Tree, made: str) -> bool:
     """Whether the tree has what is neither made nor was in step before."""
-    head = rev(tree.path, "HEAD")
     agreed = rev(tree.path, IN_STEP) or "base"
-    return (tree.dirty() or rev(tree.path, BRANCH) not in (None, head)
-            or not (tree.same("HEAD", made) or tree.same("HEAD", agreed)))
+    return tree.dirty() or on_another_branch(tree) or not (
+        tree.same("HEAD", made) or tree.same("HEAD", agreed))
 
 
-def backup(tree: Tree) -> str:
-    """Keeps what --force is about to drop; gives the name of the branch."""
-    commit = git_text(tree.path, "stash", "create",
-                      env=identity("series", "series")) or "HEAD"
-    name = f"backup-{git_text(tree.path, 'rev-parse', '--short', commit)}"
-    git(tree.path, "branch", "--force", name, commit)
-    return name
+def on_another_branch(tree: Tree) -> bool:
+    """Whether the branch of the series has commits that HEAD need not have."""
+    return rev(tree.path, BRANCH) not in (None, rev(tree.path, "HEAD"))
+
+
+def backup(tree: Tree) -> List[str]:
+    """Keeps what --force is about to drop; gives the names of the branches."""
+    commits = [git_text(tree.path, "stash", "create",
+                        env=identity("series", "series")) or "HEAD"]
+    if on_another_branch(tree):
+        commits.append(BRANCH)
+    names = []
+    for commit in commits:
+        short = git_text(tree.path, "rev-parse", "--short", commit)
+        names.append(f"backup-{short}")
+        git(tree.path, "branch", "--force", names[-1], commit)
+    return names

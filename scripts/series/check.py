@@ -84,6 +84,6 @@ def checkpatch(tree: Tree, folder: Path, mail: Path) -> Tuple[int, List[str]]:
     text = done.stdout.decode(errors="replace")
     total = re.search(r"^total: (\d+) errors", text, re.M)
     if not total:
-        raise Failure(f"checkpatch gave no result for {mail}: "
-                      f"{text.strip().partition(chr(10))[0]}")
+        first, *_ = text.strip().split("\n")
+        raise Failure(f"checkpatch gave no result for {mail}: {first}")
     return int(total.group(1)), text[:total.start()].splitlines()

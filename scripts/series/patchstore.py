@@ -17,6 +17,7 @@ Both work on git objects only: no work tree is touched, and equal input gives
 equal commit ids on every machine (the committer is the author).
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -24,9 +25,9 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Set, Tuple
+from typing import Dict, Iterator, List, Set, Tuple
 
-from plumbing import (Change, Env, changes, commits_between, git, git_paths,
+from plumbing import (Change, Env, changes, commits_between, git, git_list,
                       git_text, identity, private_index, subject)
 from testbed.failure import Failure
 from testbed.places import shown
@@ -37,6 +38,7 @@ SERIES_HEAD = (b"# SPDX-License-Identifier: GPL-2.0-or-later\n"
 DIFF = ("--no-color", "--no-ext-diff", "--no-renames", "--no-textconv",
         "--abbrev=12", "--unified=3", "--diff-algorithm=myers",
         "--src-prefix=a/", "--dst-prefix=b/")
+LENIENT = ("--allow-empty", "--whitespace=nowarn")
 FORM = "--format=%T%n%an%n%ae%n%at%n%B"
 
 
@@ -123,20 +125,48 @@ class Store:
     def _apply(self, tree: Path, name: str,
                env: Env) -> Tuple[Dict[str, str], bytes]:
         """Applies a mail to the index; gives its head and commit message."""
-        with tempfile.TemporaryDirectory(prefix="series-") as folder:
-            body, diff = Path(folder, "message"), Path(folder, "diff")
-            info = os.fsdecode(git(tree, "mailinfo", "--encoding=UTF-8", body,
-                                   diff, data=self.read(name)))
-            head = dict(line.split(": ", 1) for line in info.splitlines()
-                        if ": " in line)
+        with self._split(tree, name) as (head, body, diff):
             try:
-                git(tree, "apply", "--cached", "--allow-empty",
-                    "--whitespace=nowarn", diff, env=env)
+                git(tree, "apply", "--cached", *LENIENT, diff, env=env)
             except Failure as failure:
                 raise Failure(f"{shown(self.root / name)} does not apply: "
                               f"{failure}") from None
             return head, git(tree, "stripspace", data=b"%s\n\n%s" % (
                 os.fsencode(head["Subject"]), body.read_bytes()))
+
+    @contextlib.contextmanager
+    def _split(self, tree: Path,
+               name: str) -> Iterator[Tuple[Dict[str, str], Path, Path]]:
+        """The head of a mail, and files with its body and its diff."""
+        with tempfile.TemporaryDirectory(prefix="series-") as folder:
+            body, diff = Path(folder, "message"), Path(folder, "diff")
+            info = os.fsdecode(git(tree, "mailinfo", "--encoding=UTF-8", body,
+                                   diff, data=self.read(name)))
+            yield dict(line.split(": ", 1) for line in info.splitlines()
+                       if ": " in line), body, diff
+
+    def head(self, tree: Path, name: str) -> Dict[str, str]:
+        """Author, Email, Date and Subject of a patch."""
+        with self._split(tree, name) as (head, _, _):
+            return head
+
+    def is_in(self, tree: Path, name: str, env: Env) -> bool:
+        """Whether the index has the whole change that a patch makes."""
+        with self._split(tree, name) as (_, _, diff):
+            if not self.new_files(name) and not diff.stat().st_size:
+                return False
+            try:
+                git(tree, "apply", "--cached", "--check", "--reverse",
+                    *LENIENT, diff, env=env)
+            except Failure:
+                return False
+        for path in self.new_files(name):
+            mode, content = self.content(path)
+            blob = git_text(tree, "hash-object", "--stdin", data=content)
+            entry = git_text(tree, "ls-files", "--stage", path, env=env)
+            if not entry.startswith(f"{mode} {blob} "):
+                return False
+        return True
 
     def write(self, tree: Path, base: str, head: str,
               overwrite: bool = False) -> List[str]:
@@ -169,7 +199,7 @@ class Store:
         if git(tree, "rev-list", "--merges", f"{base}..{head}"):
             raise Failure(f"{shown(tree)}: the series has a merge; rebase it "
                           "onto 'base'")
-        upstream = set(git_paths(tree, "ls-tree", "-r", "-z", "--name-only",
+        upstream = set(git_list(tree, "ls-tree", "-r", "-z", "--name-only",
                                  base))
         owner: Dict[str, str] = {}
         names: List[str] = []

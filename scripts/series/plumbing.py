@@ -37,8 +37,8 @@ def git_text(tree: Path, *args: Union[str, Path],
     return os.fsdecode(git(tree, *args, data=data, env=env)).strip()
 
 
-def git_paths(tree: Path, *args: str) -> List[str]:
-    """As git(), for a list that -z separates."""
+def git_list(tree: Path, *args: str) -> List[str]:
+    """As git(), for a list in which -z ends each entry with a NUL."""
     return os.fsdecode(git(tree, *args)).split("\0")[:-1]
 
 
@@ -95,7 +95,7 @@ class Change(NamedTuple):
 
 
 def changes(tree: Path, commit: str) -> List[Change]:
-    fields = git_paths(tree, "diff-tree", "-r", "--raw", "-z", "--no-abbrev",
+    fields = git_list(tree, "diff-tree", "-r", "--raw", "-z", "--no-abbrev",
                        "--no-renames", "--no-commit-id", commit)
     found = []
     for meta, path in zip(fields[::2], fields[1::2]):

@@ -4,9 +4,10 @@
 from argparse import Namespace
 from typing import Optional, Set
 
-from plumbing import commits_between, git_paths, rev
+from plumbing import commits_between, git_list, git_text, rev
 from testbed.failure import Failure
-from tree import IN_STEP, STORES, Tree, say
+from tree import BRANCH, IN_STEP, STORES, Tree, say
+from vanished import vanished
 
 
 def refresh(args: Namespace) -> None:
@@ -15,6 +16,8 @@ def refresh(args: Namespace) -> None:
         raise Failure(f"there is no {tree} yet: './run series apply "
                       f"{tree.name}' makes it")
     tree.open()
+    tree.require_settled()
+    require_branch(tree)
     if commits_between(tree.path, "HEAD", tree.base):
         raise Failure(f"{tree}: HEAD is not on top of the tag 'base'")
     if not args.force:
@@ -23,12 +26,31 @@ def refresh(args: Namespace) -> None:
             raise Failure(f"{lost} changed in {STORES[tree.name]} since "
                           f"{tree} was in step with it: 'refresh --force' "
                           "overwrites it")
+    gone = vanished(tree.store, tree.path, tree.base)
+    if gone and not args.drop:
+        for subject in gone:
+            say(subject)
+        raise Failure(f"{tree} no longer has the patches above: bring them "
+                      "back ('git reflog' has them), or let them go with "
+                      "'refresh --drop'")
     if tree.dirty():
         say(f"{tree} has changes that are not committed: they are not stored")
     patches = tree.store.write(tree.path, tree.base, "HEAD",
                                overwrite=args.force)
     tree.in_step("HEAD")
-    say(f"{STORES[tree.name]}: {len(patches)} patches")
+    say(f"{STORES[tree.name]}: {len(patches)} patches"
+        + (f", {len(gone)} dropped" if gone else ""))
+
+
+def require_branch(tree: Tree) -> None:
+    """Fails where HEAD is not the branch of the series."""
+    head = git_text(tree.path, "rev-parse", "--symbolic-full-name", "HEAD")
+    if head != BRANCH:
+        where = "on no branch" if head == "HEAD" else \
+            f"on the branch '{head.partition('refs/heads/')[2]}'"
+        raise Failure(f"{tree} is {where}: 'git checkout series' goes back to "
+                      "the series, 'git checkout -B series' makes this the "
+                      "series")
 
 
 def lost_in_store(tree: Tree) -> Optional[str]:
@@ -44,5 +66,5 @@ def lost_in_store(tree: Tree) -> Optional[str]:
 
 
 def differing(tree: Tree, one: str, two: str) -> Set[str]:
-    return set(git_paths(tree.path, "diff-tree", "-r", "-z", "--name-only",
+    return set(git_list(tree.path, "diff-tree", "-r", "-z", "--name-only",
                          "--no-renames", one, two))

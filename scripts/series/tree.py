@@ -23,6 +23,18 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 STORES = {"qemu": "qemu-patches", "linux": "guest-driver"}
 BRANCH = "refs/heads/series"
 IN_STEP = "refs/series/in-step"
+# What git has in its folder while it waits for somebody to go on. A rebase
+# comes first: it picks and merges as it goes.
+OPERATIONS = {
+    "rebase-merge": "a rebase",
+    "rebase-apply/applying": "git am",
+    "rebase-apply": "a rebase",
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "sequencer": "a cherry-pick or revert",
+    "BISECT_START": "a bisect",
+}
 
 
 def say(text: str) -> None:
@@ -55,6 +67,13 @@ class Tree:
             raise Failure(f"{self} is not a tree made by './run series apply "
                           f"{self.name}': move it away")
         self.base = base
+
+    def require_settled(self) -> None:
+        """Fails while git is in the middle of something."""
+        for name, what in OPERATIONS.items():
+            if (self.path / ".git" / name).exists():
+                raise Failure(f"{what} is going on in {self}: finish or abort "
+                              "it first; 'git status' there says how")
 
     def made(self) -> str:
         """The last commit of the stored series, made in this tree."""

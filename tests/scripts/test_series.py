@@ -43,9 +43,10 @@ class Series(Scratch):
             self.assertEqual(told.stderr.count("\n"), 1, told.stderr)
         return told.stdout
 
-    def git(self, *args: Union[str, Path]) -> str:
+    def git(self, *args: Union[str, Path], fails: bool = False) -> str:
+        """Runs git in the tree; fails: it has to, as in a conflict."""
         told = self.call("git", "-C", self.path("build/qemu"), *args)
-        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertEqual(bool(told.returncode), fails, told.stderr)
         return told.stdout.strip()
 
     def edit(self, name: str, old: str, new: str) -> None:
@@ -201,7 +202,7 @@ class Series(Scratch):
         self.git("reset", "-q", "--hard", "HEAD~1")
         self.put("build/qemu/run.sh", "#!/bin/bash\n")
         self.git("commit", "-q", "-a", "--amend", "--no-edit")
-        self.series("refresh", "qemu")
+        self.series("refresh", "qemu", "--drop")
         self.assertEqual(self.get("qemu-patches/files/run.sh"),
                          "#!/bin/bash\n")
 
@@ -216,14 +217,175 @@ class Series(Scratch):
         self.series("refresh", "qemu")
         self.git("reset", "-q", "--hard", "base")
         self.commit("mem: other", **{"deep/er/file.c": "1\n"})
-        self.series("refresh", "qemu")
+        self.series("refresh", "qemu", "--drop")
         self.assertFalse(os.path.lexists(self.path("qemu-patches/files/link")))
         self.assertFalse(self.path("tests/qtest/new-test.c").exists())
         self.git("reset", "-q", "--hard", "base")
-        self.series("refresh", "qemu")
+        self.series("refresh", "qemu", "--drop")
         self.assertFalse(self.path("qemu-patches/files/deep").exists())
         self.assertTrue(self.path("qemu-patches/files/tests/qtest")
                         .is_symlink())
+
+    def four_commits(self) -> None:
+        """A stored series, also the branch 'other', whose commits conflict."""
+        for number in range(4):
+            self.edit("build/qemu/old.c", f"line {9 * number}\n",
+                      f"line {9 * number} is new\n")
+            self.commit(f"mem: step {number}",
+                        **{f"file{number}.c": f"{number}\n"})
+        self.series("refresh", "qemu")
+        self.git("branch", "other", "base")
+        self.git("checkout", "-q", "other")
+        self.commit("mem: other way", **{"file1.c": "other\n"})
+        self.commit("mem: other too", **{"file2.c": "other\n"})
+        self.git("checkout", "-q", "series")
+
+    def assert_refused(self, refused: str, *options: str) -> str:
+        """Refresh says so whatever its options, and stores nothing."""
+        before = self.stored()
+        for more in ((), ("--force",), *([options] if options else [])):
+            told = self.series("refresh", "qemu", *more, refused=refused)
+            self.assertEqual(self.stored(), before)
+        return told
+
+    def stop_rebase(self) -> None:
+        self.env["GIT_SEQUENCE_EDITOR"] = "sed -i 1s/pick/edit/"
+        self.git("rebase", "-q", "-i", "base")
+
+    def test_refresh_during_a_rebase(self):
+        self.four_commits()
+        self.stop_rebase()
+        self.assert_refused("a rebase is going on", "--drop", "--force")
+        self.git("rebase", "--continue")
+        self.series("refresh", "qemu")
+
+    def test_refresh_during_a_conflict(self):
+        self.four_commits()
+        for options in ((), ("--apply",)):
+            self.git("rebase", "-q", *options, "other", fails=True)
+            self.assert_refused("a rebase is going on", "--drop", "--force")
+            self.git("rebase", "--abort")
+        self.series("refresh", "qemu")
+
+    def test_refresh_during_am(self):
+        self.four_commits()
+        self.git("format-patch", "-q", "-o", self.path("mails"), "base..other")
+        self.git("am", "-q", *sorted(self.path("mails").iterdir()), fails=True)
+        self.assert_refused("git am is going on", "--drop", "--force")
+
+    def test_refresh_during_a_merge(self):
+        self.four_commits()
+        self.git("merge", "-q", "other", fails=True)
+        self.assert_refused("a merge is going on", "--drop", "--force")
+
+    def test_refresh_during_a_cherry_pick(self):
+        """Also where the conflict is over and only the rest is to come."""
+        self.four_commits()
+        self.git("cherry-pick", "base..other", fails=True)
+        self.assert_refused("a cherry-pick is going on", "--drop", "--force")
+        self.git("commit", "-q", "-a", "-m", "mem: other way")
+        self.assert_refused("is going on", "--drop", "--force")
+
+    def test_refresh_during_a_revert(self):
+        self.four_commits()
+        self.commit("mem: more", **{"file1.c": "more\n"})
+        self.git("revert", "--no-edit", "HEAD~3", fails=True)
+        self.assert_refused("a revert is going on", "--drop", "--force")
+
+    def test_refresh_during_a_bisect(self):
+        self.four_commits()
+        for words in (["start"], ["bad"], ["good", "base"]):
+            self.git("bisect", *words)
+        self.assert_refused("a bisect is going on", "--drop", "--force")
+
+    def test_refresh_elsewhere(self):
+        self.four_commits()
+        self.git("checkout", "-q", "-b", "try")
+        self.assert_refused("on the branch 'try'", "--drop", "--force")
+        self.git("checkout", "-q", "--detach")
+        self.assert_refused("on no branch", "--drop", "--force")
+
+    def test_refresh_keeps_vanished_patches(self):
+        """A patch goes only if one says that it should."""
+        self.four_commits()
+        self.git("reset", "-q", "--hard", "HEAD~2")
+        told = self.assert_refused("--drop")
+        self.assertEqual(told, "mem: step 2\nmem: step 3\n")
+        self.commit("mem: step 2")
+        told = self.assert_refused("--drop")
+        self.assertEqual(told, "mem: step 3\n")
+        told = self.series("refresh", "qemu", "--drop")
+        self.assertIn("3 patches, 1 dropped", told)
+        self.assertEqual(len(self.patches()), 3)
+
+    def test_refresh_keeps_a_patch_of_the_store_only(self):
+        self.four_commits()
+        name = self.patches()[-1]
+        self.git("reset", "-q", "--hard", "HEAD~1")
+        self.series("refresh", "qemu", "--drop")
+        self.put(f"qemu-patches/{name}", "From: A <a@b>\n"
+                 "Date: Sat, 21 Nov 2026 01:55:28 +0000\n"
+                 "Subject: [PATCH] mem: pulled\n\nText.\n---\n"
+                 "New-file: pulled.c\n")
+        self.put("qemu-patches/files/pulled.c", "pulled\n")
+        self.put("qemu-patches/series", self.get("qemu-patches/series")
+                 + f"{name}\n")
+        self.series("refresh", "qemu", refused="pulled.c")
+        self.assertEqual(self.series("refresh", "qemu", "--force",
+                                     refused="--drop"), "mem: pulled\n")
+
+    def test_vanished_in_the_same_second(self):
+        """Author and date tell nothing if two patches share them."""
+        self.env["GIT_AUTHOR_DATE"] = "2026-11-20T00:00:00Z"
+        self.four_commits()
+        self.git("reset", "-q", "--hard", "HEAD~2")
+        self.put("build/qemu/file4.c", "4\n")
+        self.commit("mem: more")
+        told = self.assert_refused("--drop")
+        self.assertIn("mem: step 3\n", told)
+
+    def test_reworked_patches_are_there(self):
+        """Reworded, edited, squashed, reordered, split: nothing vanishes."""
+        self.four_commits()
+        self.git("reset", "-q", "--soft", "HEAD~1")
+        self.git("commit", "-q", "--amend", "--no-edit")
+        self.series("refresh", "qemu")
+        self.assertEqual(len(self.patches()), 3)
+        self.env["GIT_AUTHOR_DATE"] = "2020-01-01T00:00:00Z"
+        self.commit("mem: last", **{"file4.c": "4\n"})
+        self.series("refresh", "qemu")
+        del self.env["GIT_AUTHOR_DATE"]
+        self.put("build/qemu/file4.c", "edited\n")
+        self.git("commit", "-q", "-a", "--amend", "-m", "mem: reworded")
+        self.series("refresh", "qemu")
+        self.commit("mem: rest", **{"file5.c": "5\n"})
+        self.env["GIT_SEQUENCE_EDITOR"] = "sed -i '1{h;d};2{G}'"
+        self.git("rebase", "-q", "-i", "base")
+        self.series("refresh", "qemu")
+        self.assertEqual(len(self.patches()), 5)
+
+    def test_apply_during_a_rebase(self):
+        self.four_commits()
+        self.stop_rebase()
+        head = self.git("rev-parse", "HEAD")
+        self.series("apply", "qemu", "--keep")
+        self.put("qemu-patches/files/file3.c", "changed\n")
+        for option in ("--keep", "--force"):
+            self.series("apply", "qemu", option,
+                        refused="a rebase is going on")
+        self.assertEqual(self.git("rev-parse", "HEAD"), head)
+        self.git("rebase", "--continue")
+
+    def test_apply_keeps_both_branches(self):
+        """--force away from the branch series, which has work as well."""
+        self.four_commits()
+        self.commit("mem: not stored", **{"file4.c": "4\n"})
+        tips = {self.git("rev-parse", name) for name in ("series", "other")}
+        self.git("checkout", "-q", "other")
+        self.series("apply", "qemu", "--force")
+        saved = self.git("branch", "--list", "--format=%(objectname)",
+                         "backup-*").split()
+        self.assertEqual(set(saved), tips)
 
     def test_new_file_in_two_commits(self):
         self.two_commits()
