@@ -7,8 +7,9 @@ from typing import List, Optional
 
 from base import create
 from plumbing import config, git, git_text, identity, rev
+from progress import say
 from testbed.failure import Failure
-from tree import BRANCH, IN_STEP, STORES, Tree, say
+from tree import BRANCH, IN_STEP, STORES, Tree
 
 
 def apply(args: Namespace) -> None:

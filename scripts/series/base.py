@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Optional, Tuple
 
-from plumbing import git, git_text, identity
+from plumbing import GIT_ENV, git, git_text, identity
+from progress import progress, run_counted, say
 from testbed.failure import Failure
-from tree import IN_STEP, SCRIPTS, Tree, say
+from tree import IN_STEP, SCRIPTS, Tree
 
 UPSTREAM = identity("upstream", "upstream", "2000-01-01T00:00:00Z")
 
@@ -32,6 +33,7 @@ def create(tree: Tree, source: Optional[str]) -> None:
         made = tree.store.tip(fresh, commit_base(fresh, source, label))
     else:
         label, made = create_offered(tree, fresh)
+    progress.show("checking out")
     git(fresh, "checkout", "-q", "-B", "series", made)
     git(fresh, "update-ref", IN_STEP, made)
     git(fresh, "config", "series.digest", digest)
@@ -74,28 +76,33 @@ def commit_base(fresh: Path, source: str, label: str) -> str:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     say(f"unpacking {label}")
-    unpack(Path(source), fresh)
+    count = unpack(Path(source), fresh)
     git(fresh, "init", "-q", "-b", "series")
     git(fresh, "config", "core.looseCompression", "0")
     git(fresh, "config", "gc.auto", "0")
-    git(fresh, "add", "--all", "--force")
+    run_counted("adding to git",
+                ["git", "add", "--all", "--force", "--verbose"], count,
+                cwd=fresh, env={**os.environ, **GIT_ENV})
+    progress.show("committing", f"{count} files")
     git(fresh, "commit", "-q", "--no-gpg-sign", "-m", label, env=UPSTREAM)
     git(fresh, "tag", "base")
     return git_text(fresh, "rev-parse", "base^{commit}")
 
 
-def unpack(source: Path, folder: Path) -> None:
-    """Puts the content of a tarball, git tree or plain tree into folder."""
+def unpack(source: Path, folder: Path) -> int:
+    """Puts the content of a tarball, git tree or plain tree into folder.
+
+    Returns the number of files."""
+    take = ["tar", "-x", "-v", "-C", str(folder)]
     if source.is_file():
-        subprocess.run(["tar", "-x", "--strip-components=1", "-f", source,
-                        "-C", folder], check=True)
-        return
+        return run_counted("unpacking", [*take, "--strip-components=1", "-f",
+                                         str(source)])
     if (source / ".git").exists():
-        pack = ["git", "-C", source, "archive", "HEAD"]
+        pack = ["git", "-C", str(source), "archive", "HEAD"]
     else:
-        pack = ["tar", "-c", "-C", source, "--exclude-vcs", "."]
+        pack = ["tar", "-c", "-C", str(source), "--exclude-vcs", "."]
     with subprocess.Popen(pack, stdout=subprocess.PIPE) as sender:
-        subprocess.run(["tar", "-x", "-C", folder], stdin=sender.stdout,
-                       check=True)
+        count = run_counted("copying", take, stdin=sender.stdout)
     if sender.returncode:
         raise Failure(f"{source} cannot be read")
+    return count

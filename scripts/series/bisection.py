@@ -13,9 +13,10 @@ from typing import Iterator, List, Tuple
 
 from base import opened
 from plumbing import git, subject
+from progress import say
 from testbed import places
 from testbed.failure import Failure
-from tree import SCRIPTS, Tree, say
+from tree import SCRIPTS, Tree
 
 QTESTS = "tests/qtest/restricted-dma-*-test.c"
 

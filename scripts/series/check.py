@@ -12,9 +12,10 @@ from typing import List, Tuple
 from base import opened
 from export import COMMITTER, write_mails
 from plumbing import commits_between, git, rev
+from progress import say
 from testbed import places
 from testbed.failure import Failure
-from tree import Tree, say
+from tree import Tree
 
 CHECKPATCH = {"qemu": [], "linux": ["--strict", "--show-types"]}
 PREFIX = re.compile(r"[A-Za-z0-9_./,{}*+-]+( [A-Za-z0-9_./-]+)?: \S")

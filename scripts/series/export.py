@@ -7,8 +7,9 @@ from typing import List
 
 from base import opened
 from plumbing import git_text, identity
+from progress import say
 from testbed.failure import Failure
-from tree import STORES, Tree, say
+from tree import STORES, Tree
 
 # Mails are the same whoever writes them.
 COMMITTER = identity("series", "series", roles=["COMMITTER"])

@@ -29,6 +29,7 @@ from typing import Dict, Iterator, List, Set, Tuple
 
 from plumbing import (Change, Env, changes, commits_between, git, git_list,
                       git_text, identity, private_index, subject)
+from progress import progress
 from testbed.failure import Failure
 from testbed.places import shown
 
@@ -101,7 +102,9 @@ class Store:
         """Makes the commits of the series on top of base, in order."""
         made: List[str] = []
         with private_index(tree, base) as env:
-            for name in self.patches():
+            names = self.patches()
+            for number, name in enumerate(names, 1):
+                progress.show(f"applying patch {number} of {len(names)}")
                 made.append(self._commit(tree, made[-1] if made else base,
                                          name, env))
         return made

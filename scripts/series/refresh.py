@@ -5,8 +5,9 @@ from argparse import Namespace
 from typing import Optional, Set
 
 from plumbing import commits_between, git_list, git_text, rev
+from progress import say
 from testbed.failure import Failure
-from tree import BRANCH, IN_STEP, STORES, Tree, say
+from tree import BRANCH, IN_STEP, STORES, Tree
 from vanished import vanished
 
 

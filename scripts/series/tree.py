@@ -37,10 +37,6 @@ OPERATIONS = {
 }
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
 class Tree:
     def __init__(self, name: str):
         self.name = name

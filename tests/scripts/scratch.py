@@ -12,6 +12,13 @@ TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
 
 
+def run(*command: Union[str, Path], **options) -> subprocess.CompletedProcess:
+    """Runs a command that asks nothing; its output is in the result."""
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True, **options)
+
+
 class Scratch(unittest.TestCase):
     """A test with a folder of its own, in which names are relative."""
 
@@ -40,8 +47,4 @@ class Scratch(unittest.TestCase):
 
     def call(self, *command: Union[str, Path],
              **options) -> subprocess.CompletedProcess:
-        """Runs a command that asks nothing; its output is in the result."""
-        return subprocess.run(command, env=self.env, check=False,
-                              stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True, **options)
+        return run(*command, env=self.env, **options)

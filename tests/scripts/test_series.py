@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/series/series on a small upstream of its own."""
 
+import io
 import os
+import pty
 import shutil
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 from typing import Dict, Optional, Tuple, Union
 
 from scratch import SCRIPTS, Scratch
+
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "series")]
+import progress  # noqa: E402
 
 NAME, MAIL = "A Développer", "a@example.org"
 
@@ -364,6 +371,31 @@ class Series(Scratch):
         self.series("refresh", "qemu")
         self.assertEqual(len(self.patches()), 5)
 
+    def test_apply_says_nothing_on_a_pipe(self):
+        shutil.rmtree(self.path("build/qemu"))
+        told = self.call(SCRIPTS / "series" / "series", "apply", "qemu",
+                         "--src", self.path("upstream"))
+        self.assertEqual((told.returncode, told.stderr), (0, ""))
+        self.assertEqual(told.stdout.count("\n"), 2)
+
+    def test_apply_shows_how_far_it_is(self):
+        self.four_commits()
+        shutil.rmtree(self.path("build/qemu"))
+        master, slave = pty.openpty()
+        with open(master, "rb", closefd=True) as screen:
+            with subprocess.Popen(
+                    [SCRIPTS / "series" / "series", "apply", "qemu", "--src",
+                     self.path("upstream")], env=self.env, stderr=slave,
+                    stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL):
+                os.close(slave)
+            text = os.read(screen.fileno(), 1 << 16).decode()
+        for line in ("copying: 1 files", "adding to git: 1 of 3 files",
+                     "committing: 3 files", "applying patch 1 of 4",
+                     "applying patch 4 of 4", "checking out"):
+            self.assertIn(f"\r\033[K{line}", text)
+        self.assertTrue(text.endswith("\r\033[K"), text)
+        self.assertNotIn("\n", text)
+
     def test_apply_during_a_rebase(self):
         self.four_commits()
         self.stop_rebase()
@@ -458,6 +490,23 @@ class Series(Scratch):
         self.assertIn("no 'subsystem: '", text)
         self.assertIn(f"Signed-off-by of the author {NAME} <{MAIL}>", text)
         self.assertEqual(text.count("not ok "), 2)
+
+
+class Progress(unittest.TestCase):
+    def test_a_line_now_and_then(self):
+        """On a pipe: never two within 20 seconds."""
+        now, stream = [0.0], io.StringIO()
+        meter = progress.Progress(stream, lambda: now[0])
+        shown = []
+        for second in range(70):
+            now[0] = second
+            meter.show("unpacking", f"{second} files")
+            shown += [second] * stream.getvalue().count("\n")
+            stream.seek(0)
+            stream.truncate()
+        meter.clear()
+        self.assertEqual(shown, [20, 40, 60])
+        self.assertEqual(stream.getvalue(), "")
 
 
 if __name__ == "__main__":
