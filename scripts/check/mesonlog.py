@@ -3,8 +3,11 @@
 
 Meson itself forgets the cases of a test that also ends badly.
 """
+
 import json
 import re
+from pathlib import Path
+from typing import Iterator, Tuple, Union
 
 PASSED, FAILED, SKIPPED = range(3)
 GOOD = {"OK", "EXPECTEDFAIL"}
@@ -12,28 +15,34 @@ CASE = re.compile(r"^(not )?ok\b *\d* *-? *([^#\n]*?) *(# *SKIP\b *(.*))?$",
                   re.M | re.I)
 PLAN = re.compile(r"^1\.\.\d+", re.M)
 
+Case = Tuple[str, str, int, str]
 
-def cases(path):
-    """Gives (test, case, outcome, reason for a skip) of each case, in order.
 
-    A test that does not report cases, or that ended badly without a failed
-    case, counts as a case without a name."""
+def cases(path: Union[str, Path]) -> Iterator[Case]:
+    """Yields (test, case, outcome, reason for a skip), in order.
+
+    A test that reports no cases, or that ended badly without a failed case,
+    counts as one case without a name."""
     with open(path, encoding="utf-8") as log:
         for line in log:
-            test = json.loads(line)
-            name = test["name"].split(" / ")[-1]
-            output = test.get("stdout") or ""
-            outcomes = set()
-            if PLAN.search(output):
-                for bad, case, skip, why in CASE.findall(output):
-                    outcome = FAILED if bad else SKIPPED if skip else PASSED
-                    outcomes.add(outcome)
-                    yield name, case, outcome, why
-            if test["result"] == "SKIP":
-                if not outcomes:
-                    yield name, "", SKIPPED, ""
-            elif test["result"] not in GOOD:
-                if FAILED not in outcomes:
-                    yield name, "", FAILED, ""
-            elif not outcomes:
-                yield name, "", PASSED, ""
+            yield from cases_of(json.loads(line))
+
+
+def cases_of(test: dict) -> Iterator[Case]:
+    """The cases of one test, as meson recorded it."""
+    name = test["name"].split(" / ")[-1]
+    output = test.get("stdout") or ""
+    outcomes = set()
+    if PLAN.search(output):
+        for bad, case, skip, why in CASE.findall(output):
+            outcome = FAILED if bad else SKIPPED if skip else PASSED
+            outcomes.add(outcome)
+            yield name, case, outcome, why
+    if test["result"] == "SKIP":
+        if not outcomes:
+            yield name, "", SKIPPED, ""
+    elif test["result"] not in GOOD:
+        if FAILED not in outcomes:
+            yield name, "", FAILED, ""
+    elif not outcomes:
+        yield name, "", PASSED, ""

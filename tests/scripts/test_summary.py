@@ -56,7 +56,8 @@ class Summary(Scratch):
 
     def test_testlog_to_tap(self):
         log = self.run_meson(
-            TAP % ("a", 'echo "1..3\\nok 1 x\\nnot ok 2 y\\nok 3 z # SKIP why"'),
+            TAP % ("a", 'echo "1..3\\nok 1 x\\nnot ok 2 y\\n'
+                        'ok 3 z # SKIP why"'),
             PLAIN % ("b", 0))
         told = self.call(SCRIPTS / "check" / "testlog-tap", log)
         self.assertEqual(told.returncode, 0, told.stderr)
