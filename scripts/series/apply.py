@@ -38,7 +38,8 @@ def apply(args: Namespace) -> None:
             f"{tree} has work that is not in {STORES[tree.name]}: './run "
             f"series refresh {tree.name}' stores it, 'apply --force' drops it")
     if work:
-        say(f"what {tree} had is kept in {' and '.join(backup(tree))}")
+        for name in backup(tree):
+            say(f"what {tree} had is kept in its branch {name}")
     # Writes only files that differ, so that builds stay incremental.
     git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
     tree.in_step(made)
@@ -56,7 +57,7 @@ def own_source(tree: Tree, given: Optional[str]) -> Optional[str]:
 
 
 def has_work(tree: Tree, made: str) -> bool:
-    """Whether the tree has what is neither made nor was in step before."""
+    """Whether the tree is neither as the store has it nor as it last was."""
     agreed = rev(tree.path, IN_STEP) or "base"
     return tree.dirty() or on_another_branch(tree) or not (
         tree.same("HEAD", made) or tree.same("HEAD", agreed))

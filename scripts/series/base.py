@@ -59,8 +59,8 @@ def create_offered(tree: Tree, fresh: Path) -> Tuple[str, str]:
             continue
         fetch(tree, "--keep", label)
         return label, made
-    raise Failure(f"no source of {tree.name} could be had that the series "
-                  f"applies to; give one with --{tree.name}-src=DIR")
+    raise Failure(f"the series applies to no source of {tree.name} that can "
+                  f"be had: name one with --{tree.name}-src=DIR")
 
 
 def fetch(tree: Tree, *options: str) -> Optional[Tuple[str, str]]:

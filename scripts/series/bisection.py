@@ -22,10 +22,11 @@ QTESTS = "tests/qtest/restricted-dma-*-test.c"
 
 
 def bisect(args: Namespace) -> None:
-    """Builds after every patch, and runs what tests of ours there are by then.
+    """Builds after every patch, and runs those of our tests that are there.
 
-    Source and build lie to each other as build/TREE and build/TREE-build do,
-    so that the compiler cache knows most of what is built."""
+    The names of the source and build folders are those of build/TREE and
+    build/TREE-build, one folder down: so the compiler cache knows most of
+    what is built."""
     tree = opened(args.tree)
     top = places.BUILD / "bisect"
     folder = top / tree.name
@@ -43,8 +44,8 @@ def bisect(args: Namespace) -> None:
                         raise Failure(f"{fault} at {name}")
     finally:
         shutil.rmtree(build_of(folder), ignore_errors=True)
-    say(f"{tree.name}: {len(commits)} patches, every one builds and passes "
-        "the tests there are")
+    say(f"{tree.name}: each of {len(commits)} patches builds and passes the "
+        "tests that exist by then")
 
 
 def steps(tree: Tree, folder: Path) -> Iterator[Tuple[str, List[str]]]:

@@ -175,8 +175,8 @@ class Store:
               overwrite: bool = False) -> List[str]:
         """Replaces the stored series by the commits base..head.
 
-        A file that stands at the place of a new file without being part of
-        the series is only overwritten on request."""
+        A file that is in the place of a new one, but not part of the series,
+        is overwritten only on request."""
         old_patches, old_files = self.patches(), self.all_new_files()
         with tempfile.TemporaryDirectory(prefix="series-") as folder:
             fresh = Store(Path(folder))
@@ -187,8 +187,8 @@ class Store:
                 target = self.root / "files" / path
                 if not (overwrite
                         or same(fresh.root / "files" / path, target)):
-                    raise Failure(f"{shown(target)} is there and differs: "
-                                  "move it away, or refresh --force")
+                    raise Failure(f"{shown(target)} exists and differs: move "
+                                  "it away, or refresh --force")
             for name in [*patches, "series",
                          *(f"files/{path}" for path in files)]:
                 place(fresh.root / name, self.root / name)
@@ -216,8 +216,8 @@ class Store:
                     raise Failure(
                         f"commit {subject(tree, commit)} changes "
                         f"{change.path}, which is new with "
-                        f"{subject(tree, owner[change.path])}: squash, so "
-                        "that a new file comes complete in one commit")
+                        f"{subject(tree, owner[change.path])}: squash them: "
+                        "a new file has to come complete in one commit")
                 owner[change.path] = commit
                 new.append(change)
             slug = git_text(tree, "log", "-1", "--format=%f", commit)[:52]
@@ -240,15 +240,15 @@ class Store:
         full.chmod(0o755 if mode == "100755" else 0o644)
 
     def _compare(self, tree: Path, base: str, head: str) -> None:
-        """What was written must give back what it was written from."""
+        """Fails unless the patches give back the commits they came from."""
         for old, new in zip(commits_between(tree, base, head),
                             self.commits(tree, base)):
             if git(tree, "log", "-1", FORM, old) != \
                     git(tree, "log", "-1", FORM, new):
                 raise Failure(
                     f"commit {subject(tree, old)} does not survive as a mail: "
-                    "has its message a line '---', a line that starts a diff, "
-                    "or a subject in [brackets]?")
+                    "is there a line '---' in its message, a line that starts "
+                    "a diff, or a subject in [brackets]?")
 
 
 def mail(tree: Path, commit: str, new: List[Change], old: List[str]) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Git's plumbing, the same whatever the settings of whoever runs it."""
+"""Runs git so that nobody's own settings change what it does."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def git_list(tree: Path, *args: str) -> List[str]:
 
 def identity(name: str, email: str, date: str = "",
              roles: Sequence[str] = ("AUTHOR", "COMMITTER")) -> Env:
-    """The environment in which git takes somebody for author or committer."""
+    """The environment that tells git who is author or committer."""
     env = {}
     for role in roles:
         env[f"GIT_{role}_NAME"] = name

@@ -18,8 +18,8 @@ ERASE = "\r\033[K"
 class Progress:
     """How far the tool is.
 
-    On a terminal that is a line which changes all the time and goes in the
-    end; elsewhere a line now and then."""
+    On a terminal this is one line, which is written over and goes away at the
+    end; elsewhere it is a new line now and then."""
 
     def __init__(self, stream: TextIO,
                  clock: Callable[[], float] = time.monotonic):
@@ -66,9 +66,9 @@ def complain(text: str) -> None:
 
 def run_counted(step: str, command: List[str], total: int = 0,
                 **options) -> int:
-    """Runs a command that prints a line for each file it has done.
+    """Runs a command that prints a line for each file it has dealt with.
 
-    Shows how many these are, and returns it."""
+    Shows how many there are so far; returns how many there were."""
     count = 0
     with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors,

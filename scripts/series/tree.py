@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The git tree in which a series is worked on, and how it stands to its store.
+"""The git tree in which a series is worked on, and what ties it to its store.
 
 build/TREE has upstream's source as one commit tagged 'base', and the series
 as commits on the branch 'series'. refs/series/in-step is the commit at which
 tree and store last agreed, and series.digest in the tree's settings is the
 store's digest then. By these two, apply and refresh know which side changed,
-and neither overwrites work of the other.
+and neither overwrites the work of the other.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 STORES = {"qemu": "qemu-patches", "linux": "guest-driver"}
 BRANCH = "refs/heads/series"
 IN_STEP = "refs/series/in-step"
-# What git has in its folder while it waits for somebody to go on. A rebase
-# comes first: it picks and merges as it goes.
+# What git keeps in its folder while it waits for its user. A rebase comes
+# first because it picks and merges as it goes.
 OPERATIONS = {
     "rebase-merge": "a rebase",
     "rebase-apply/applying": "git am",

@@ -7,8 +7,8 @@ A stored patch is still there
 - or its author and date, which survive an amend and a rebase,
 - or if HEAD has its whole change, because it was squashed into another.
 
-Where several patches share a subject, or author and date, that tells nothing
-of any of them unless there are as many such commits.
+Where several patches share a subject, or author and date, it counts only if
+as many commits have it too.
 """
 
 from collections import Counter
