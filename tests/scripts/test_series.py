@@ -491,6 +491,43 @@ class Series(Scratch):
         self.assertIn(f"Signed-off-by of the author {NAME} <{MAIL}>", text)
         self.assertEqual(text.count("not ok "), 2)
 
+    def bisect(self, broken: str = "") -> subprocess.CompletedProcess:
+        """Runs bisect where a build prints what it would build."""
+        for name in ("series", "testbed"):
+            shutil.copytree(SCRIPTS / name, self.path(f"scripts/{name}"))
+        self.put("scripts/build/build-qemu", "#!/bin/sh\n"
+                 'git -C "$1" log -1 --format="%s ${2##*/}"\n'
+                 f'! git -C "$1" log -1 --format=%s | grep -qx "{broken}"\n',
+                 executable=True)
+        self.put("scripts/check/test-qtest", "#!/bin/sh\n"
+                 'echo "$1 in $RDP_BUILD"\n', executable=True)
+        told = self.call(self.path("scripts/series/series"), "bisect", "qemu")
+        self.assertEqual(list(self.path("build/bisect").iterdir()), [])
+        return told
+
+    def test_bisect(self):
+        self.commit("mem: one", **{"old.c": "1\n"})
+        self.put("build/qemu/tests/qtest/restricted-dma-x-test.c", "int x;\n")
+        self.commit("mem: two")
+        self.series("refresh", "qemu")
+        told = self.bisect()
+        self.assertEqual(told.returncode, 0, told.stderr)
+        lines = [line for line in told.stdout.splitlines()
+                 if not line.startswith("[")]
+        self.assertEqual(lines[:-1], [
+            "mem: one qemu-build", "mem: two qemu-build",
+            f"restricted-dma in {self.path('build/bisect')}"])
+
+    def test_bisect_finds_a_broken_patch(self):
+        self.commit("mem: one", **{"old.c": "1\n"})
+        self.commit("mem: two", **{"old.c": "2\n"})
+        self.commit("mem: three", **{"old.c": "3\n"})
+        self.series("refresh", "qemu")
+        told = self.bisect(broken="mem: two")
+        self.assertEqual(told.returncode, 1)
+        self.assertRegex(told.stderr, r"the build fails at \w+ \(.mem: two")
+        self.assertNotIn("mem: three", told.stdout)
+
 
 class Progress(unittest.TestCase):
     def test_a_line_now_and_then(self):
