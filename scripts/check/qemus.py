@@ -7,16 +7,15 @@ import sys
 from testbed import places
 from testbed.failure import Failure
 
-BUILDS = {"upstream": places.BUILD / "base" / "qemu-build",
-          "series": places.BUILD / "qemu-build"}
+BUILDS = {"upstream": places.BASE_QEMU_BUILD, "series": places.QEMU_BUILD}
 
 
 def build(*programs: str) -> None:
     """Builds both, or only these programs of each."""
     scripts = places.TOP / "scripts" / "build"
     for command in ([scripts / "build-base"],
-                    [scripts / "build-qemu", places.BUILD / "qemu",
-                     BUILDS["series"]]):
+                    [scripts / "build-qemu", places.QEMU_TREE,
+                     places.QEMU_BUILD]):
         done = subprocess.run([*command, *programs], stdout=sys.stderr,
                               check=False)
         if done.returncode:
