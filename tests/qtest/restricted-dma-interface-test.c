@@ -248,8 +248,8 @@ static void test_status(void)
 static void test_trace_events(void)
 {
     static const char *const events[] = {
-        "restricted_dma_pool_map", "restricted_dma_pool_bind",
-        "restricted_dma_pool_unbind", "restricted_dma_violation",
+        "restricted_dma_pool_map", "restricted_dma_pool_attach",
+        "restricted_dma_pool_detach", "restricted_dma_violation",
     };
     QTestState *qts = qtest_init("-machine none");
     unsigned i;

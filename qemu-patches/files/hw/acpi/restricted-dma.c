@@ -1,9 +1,9 @@
 /*
  * ACPI description of restricted DMA pools
  *
- * Each pool is a device with the id PRP0001, which ACPI guests match by the
- * devicetree string "compatible".  The range stands in _CRS and nowhere else,
- * as ACPI does not let a _DSD repeat a resource.
+ * Each pool is a device with the id PRP0001, which tells guests to match it by
+ * the devicetree property "compatible".  Its range is in _CRS and nowhere else,
+ * because ACPI does not let a _DSD repeat a resource.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,7 +14,7 @@
 #include "hw/acpi/restricted-dma.h"
 #include "hw/mem/restricted-dma-pool.h"
 
-/* UUID of device properties in the "_DSD Implementation Guide" */
+/* UUID of device properties, from the "_DSD Implementation Guide" */
 #define DSD_PROPERTIES_UUID "DAFFD814-6EBA-4D8C-8A91-BC9BBF4AA301"
 
 static Aml *pool_property(const char *name, Aml *value)
@@ -48,7 +48,7 @@ static Aml *pool_device(const RestrictedDMAPool *pool, unsigned uid)
     aml_append(properties, pool_property("compatible",
                                          aml_string("restricted-dma-pool")));
     if (is_default) {
-        /* What counts is that it is there: devicetree booleans have no value */
+        /* Its presence is what counts: devicetree booleans have no value. */
         aml_append(properties, pool_property("linux,dma-default", aml_int(1)));
     }
     aml_append(dsd, aml_touuid(DSD_PROPERTIES_UUID));

@@ -19,8 +19,8 @@ hwaddr x86_map_restricted_dma_pools(X86MachineState *x86ms,
         return 0;
     }
     if (!x86_machine_is_acpi_enabled(x86ms)) {
-        error_setg(&error_fatal, "restricted-dma-pool '%s' is described to the "
-                   "guest by ACPI; use acpi=on or remove the object",
+        error_setg(&error_fatal, "the guest learns of restricted-dma-pool '%s' "
+                   "from ACPI; use acpi=on or remove the object",
                    restricted_dma_pool_id(pools->data));
     }
     restricted_dma_pools_map(MACHINE(x86ms), sysmem, base, &error_fatal);

@@ -1,10 +1,10 @@
 /*
  * Device tree description of restricted DMA pools
  *
- * A guest that boots a kernel directly, without UEFI, learns of the pools here.
- * Each is a child of /reserved-memory and a memory node, because Linux maps
- * what it reserves only if it is memory; memory-region in the node of a device
- * names the pool of the device.
+ * From here, a guest that boots a kernel directly, without UEFI, learns of its
+ * pools.  Each is a child of /reserved-memory.  It is a memory node as well,
+ * because Linux maps reserved memory only if it is memory.  A device names its
+ * pool in its own node, with memory-region.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +18,7 @@
 #include "system/device_tree.h"
 #include <libfdt.h>
 
-/* What describes the devices of one pool */
+/* What it takes to describe the devices of one pool */
 typedef struct PoolUsers {
     void *fdt;
     PCIBus *root;
@@ -76,7 +76,7 @@ static void add_pci_function(const PoolUsers *users, PCIDevice *dev)
     qemu_fdt_setprop_cell(users->fdt, node, "memory-region", users->phandle);
 }
 
-/* Boards have made a node for each transport; which one tells its address. */
+/* The board has made a node for each transport: find it by its address. */
 static void name_mmio_pool(const PoolUsers *users, SysBusDevice *dev)
 {
     void *fdt = users->fdt;

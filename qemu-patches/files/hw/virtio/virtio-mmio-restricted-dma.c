@@ -19,7 +19,7 @@ bool virtio_mmio_restrict_dma(VirtIOMMIOProxy *proxy, Error **errp)
     }
     if (rd->pool && proxy->legacy) {
         error_setg(errp, "a virtio-mmio transport with restricted-dma-pool= "
-                   "has no legacy interface; add "
+                   "cannot have the legacy interface; add "
                    "-global virtio-mmio.force-legacy=false");
         return false;
     }
@@ -34,9 +34,18 @@ bool virtio_mmio_bus_check_device(BusState *bus, DeviceState *dev, Error **errp)
            virtio_restricted_dma_supported(VIRTIO_DEVICE(dev), errp);
 }
 
-uint32_t virtio_mmio_restricted_dma_reg(VirtIODevice *vdev, hwaddr offset)
+uint32_t virtio_mmio_restricted_dma_reg(const VirtIODevice *vdev, hwaddr offset)
 {
-    return virtio_restricted_dma_reg(vdev, offset -
-                                     VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW +
-                                     VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO);
+    switch (offset) {
+    case VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW:
+        return virtio_restricted_dma_addr(vdev);
+    case VIRTIO_MMIO_RESTRICTED_DMA_ADDR_HIGH:
+        return virtio_restricted_dma_addr(vdev) >> 32;
+    case VIRTIO_MMIO_RESTRICTED_DMA_SIZE_LOW:
+        return virtio_restricted_dma_size(vdev);
+    case VIRTIO_MMIO_RESTRICTED_DMA_SIZE_HIGH:
+        return virtio_restricted_dma_size(vdev) >> 32;
+    default:
+        g_assert_not_reached();
+    }
 }

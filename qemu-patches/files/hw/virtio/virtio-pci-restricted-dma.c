@@ -24,19 +24,19 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
     if (!rd->pool) {
         return true;
     }
-    /* Not on the bus yet; its back end must not hear of the device either. */
+    /* The device is not on its bus yet, and has not contacted its back end. */
     vdev = object_resolve_path_component(OBJECT(proxy), "virtio-backend");
     if (!virtio_restricted_dma_supported(VIRTIO_DEVICE(vdev), errp)) {
         return false;
     }
     if (!virtio_pci_modern(proxy)) {
-        error_setg(errp, "a device with restricted-dma-pool= is modern only; "
+        error_setg(errp, "a device with restricted-dma-pool= must be modern; "
                    "remove disable-modern=on");
         return false;
     }
     if (virtio_pci_legacy(proxy)) {
-        error_setg(errp, "a device with restricted-dma-pool= has no legacy "
-                   "interface; remove disable-legacy=off, or use the "
+        error_setg(errp, "a device with restricted-dma-pool= cannot have the "
+                   "legacy interface; remove disable-legacy=off, or use the "
                    "non-transitional device");
         return false;
     }
@@ -48,6 +48,22 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
     }
     proxy->disable_legacy = ON_OFF_AUTO_ON;
     return true;
+}
+
+uint32_t virtio_pci_restricted_dma_reg(const VirtIODevice *vdev, hwaddr offset)
+{
+    switch (offset) {
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO:
+        return virtio_restricted_dma_addr(vdev);
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI:
+        return virtio_restricted_dma_addr(vdev) >> 32;
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO:
+        return virtio_restricted_dma_size(vdev);
+    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI:
+        return virtio_restricted_dma_size(vdev) >> 32;
+    default:
+        g_assert_not_reached();
+    }
 }
 
 void virtio_pci_restricted_dma_set_master(VirtIOPCIProxy *proxy, bool master)

@@ -3,20 +3,22 @@
  *
  * Three barriers stand between a hostile driver and memory outside the pool:
  *
- * 1. virtio_dma_check() looks at every address of the driver before its first
- *    use, for all kinds of rings, tables and buffers.
+ * 1. virtio_dma_check() checks every address from the driver before its first
+ *    use, in all kinds of rings, tables and buffers.
  * 2. The device's address space holds the pool and nothing else, and bounces
- *    nothing, so that a path that was overlooked fails to map.
- * 3. Rings are mapped only after the driver accepted the feature, and while
- *    it lets the device master the bus.  Once it accepted, it cannot take that
- *    back without a reset, and a driver that never did cannot start the device.
+ *    nothing, so that an access that was overlooked fails to map.
+ * 3. Rings are mapped only after the driver has accepted the feature, and only
+ *    while the device may master the bus.  A driver that has accepted it cannot
+ *    take that back without a reset, and one that has not cannot start the
+ *    device.
  *
- * A driver that is told of the pool by the platform alone, and knows no such
- * feature, accepts by ACCESS_PLATFORM; all barriers are the same for it.
+ * A quiet device does not offer the feature.  Its driver learns of the pool
+ * from the platform, and accepts it with ACCESS_PLATFORM; the barriers are the
+ * same.
  *
- * What a barrier stops breaks the device, as virtio_error() does, and
- * NEEDS_RESET stays in the status register until the reset.  Requests that the
- * device accepted before may still finish, in their own buffers; they are not
+ * A driver that runs into a barrier breaks the device, as with virtio_error(),
+ * and NEEDS_RESET stays in the status register until the reset.  Requests that
+ * the device took before may still finish, in their own buffers; they are not
  * returned.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -30,31 +32,29 @@
 #include "migration/vmstate.h"
 #include "qapi/error.h"
 
-/* Features without which the driver cannot accept the restriction */
+/* Features that the driver has to accept, all of them */
 static uint64_t virtio_restricted_dma_features(const RestrictedDMADevice *rd)
 {
     uint64_t features = 1ULL << VIRTIO_F_IOMMU_PLATFORM |
                         1ULL << VIRTIO_F_VERSION_1;
 
-    return rd->unannounced ? features :
-                             features | 1ULL << VIRTIO_F_RESTRICTED_DMA;
+    return rd->quiet ? features : features | 1ULL << VIRTIO_F_RESTRICTED_DMA;
 }
 
-/* The one that says it, for messages */
+/* The one by which the driver accepts the restriction, for messages */
 static const char *
 virtio_restricted_dma_feature_name(const RestrictedDMADevice *rd)
 {
-    return rd->unannounced ? "VIRTIO_F_ACCESS_PLATFORM" :
-                             "VIRTIO_F_RESTRICTED_DMA";
+    return rd->quiet ? "VIRTIO_F_ACCESS_PLATFORM" : "VIRTIO_F_RESTRICTED_DMA";
 }
 
-/* virtio_error(), but a driver that insists cannot fill the log with it */
+/* virtio_error(), but rate-limited: a driver cannot fill the log with it. */
 static void G_GNUC_PRINTF(2, 3)
 virtio_restricted_dma_error(VirtIODevice *vdev, const char *fmt, ...)
 {
     va_list ap;
 
-    if (restricted_dma_may_log(vdev->restricted_dma)) {
+    if (restricted_dma_ratelimit(vdev->restricted_dma)) {
         va_start(ap, fmt);
         error_vreport(fmt, ap);
         va_end(ap);
@@ -67,6 +67,17 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
     return true;
 }
 
+/* Why there is no restrict_dma method */
+static const char *
+virtio_restricted_dma_obstacle(const VirtioDeviceClass *vdc)
+{
+    if (vdc->no_restrict_dma) {
+        return vdc->no_restrict_dma;
+    }
+    return vdc->get_vhost ? VIRTIO_NO_RESTRICT_DMA_VHOST :
+                            "not all of its accesses are checked";
+}
+
 bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
 {
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
@@ -75,7 +86,7 @@ bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
         error_setg(errp, "%s cannot be confined to a restricted-dma-pool: %s; "
                    "use another device or remove restricted-dma-pool=",
                    object_get_typename(OBJECT(vdev)),
-                   vdc->no_restrict_dma ?: "its accesses are not all checked");
+                   virtio_restricted_dma_obstacle(vdc));
         return false;
     }
     return true;
@@ -85,16 +96,20 @@ bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
                                   bool negotiate, Error **errp)
 {
     rd->pool = NULL;
-    rd->unannounced = !negotiate;
-    if (id) {
-        rd->pool = restricted_dma_pool_find(id, errp);
-        return rd->pool;
-    }
-    if (!negotiate) {
+    rd->quiet = !negotiate;
+    if (!id && !negotiate) {
         error_setg(errp, "restricted-dma-negotiate=off is for devices with a "
                    "pool; add restricted-dma-pool=");
+        return false;
     }
-    return negotiate;
+    if (!id) {
+        return true;
+    }
+    rd->pool = restricted_dma_pool_find(id, errp);
+    if (!rd->pool) {
+        return false;
+    }
+    return true;
 }
 
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
@@ -116,14 +131,15 @@ void virtio_restricted_dma_plugged(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
     DeviceState *transport = qdev_get_parent_bus(DEVICE(vdev))->parent;
+    bool is_part = OBJECT(vdev)->parent == OBJECT(transport);
 
-    if (rd) {
-        vdev->host_features |= virtio_restricted_dma_features(rd);
-        vdev->dma_as = restricted_dma_pool_as(rd->pool);
-        /* The user knows a transport only if the device came with it. */
-        restricted_dma_pool_bind(rd, OBJECT(vdev)->parent == OBJECT(transport) ?
-                                     transport : DEVICE(vdev));
+    if (!rd) {
+        return;
     }
+    vdev->host_features |= virtio_restricted_dma_features(rd);
+    vdev->dma_as = restricted_dma_pool_as(rd->pool);
+    /* The user knows the transport only if the device is a part of it. */
+    restricted_dma_pool_attach(rd, is_part ? transport : DEVICE(vdev));
 }
 
 static bool virtio_restricted_dma_accepted(VirtIODevice *vdev)
@@ -133,14 +149,14 @@ static bool virtio_restricted_dma_accepted(VirtIODevice *vdev)
     return (vdev->guest_features & features) == features;
 }
 
-bool virtio_restricted_dma_features_ok(VirtIODevice *vdev)
+bool virtio_restricted_dma_validate_features(VirtIODevice *vdev)
 {
     if (!virtio_dma_is_restricted(vdev)) {
         return true;
     }
     if (virtio_bus_device_iommu_enabled(vdev)) {
-        /* One that was created after the device: realize refused others. */
-        warn_report_once("%s: refusing its driver: an IOMMU translates the "
+        /* Realize refuses a device that is behind an IOMMU by then. */
+        warn_report_once("%s: driver refused: an IOMMU translates the "
                          "addresses of a device with a restricted-dma-pool; "
                          "remove the IOMMU or the pool",
                          vdev->restricted_dma->qom_path);
@@ -149,34 +165,36 @@ bool virtio_restricted_dma_features_ok(VirtIODevice *vdev)
     return virtio_restricted_dma_accepted(vdev);
 }
 
-bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val)
+VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
+                                                       uint8_t val)
 {
-    if (!*val) {
-        return true;    /* reset */
+    bool start = val & VIRTIO_CONFIG_S_DRIVER_OK;
+
+    if (!virtio_dma_is_restricted(vdev) || !val) {
+        return VIRTIO_STATUS_ACT;
     }
-    if (!vdev->broken) {
-        if (vdev->status & ~*val & VIRTIO_CONFIG_S_FEATURES_OK) {
-            virtio_restricted_dma_error(vdev, "%s: driver cleared FEATURES_OK "
-                                        "without reset", vdev->name);
-        } else if (*val & VIRTIO_CONFIG_S_DRIVER_OK &&
-                   !(*val & VIRTIO_CONFIG_S_FEATURES_OK &&
-                     virtio_restricted_dma_features_ok(vdev))) {
-            virtio_restricted_dma_error(
-                vdev, "%s: driver did not accept %s", vdev->name,
-                virtio_restricted_dma_feature_name(vdev->restricted_dma));
-            /* not what the driver would take for consent */
-            *val &= ~VIRTIO_CONFIG_S_FEATURES_OK;
-        }
+    if (!vdev->broken && vdev->status & ~val & VIRTIO_CONFIG_S_FEATURES_OK) {
+        virtio_restricted_dma_error(vdev, "%s: driver cleared FEATURES_OK "
+                                    "without a reset", vdev->name);
     }
-    if (!vdev->broken) {
-        return true;
+    if (vdev->broken) {
+        return start ? VIRTIO_STATUS_RECORD : VIRTIO_STATUS_ACT;
     }
-    *val |= VIRTIO_CONFIG_S_NEEDS_RESET;
-    return !(*val & VIRTIO_CONFIG_S_DRIVER_OK);
+    if (start && !(val & VIRTIO_CONFIG_S_FEATURES_OK &&
+                   virtio_restricted_dma_validate_features(vdev))) {
+        virtio_restricted_dma_error(
+            vdev, "%s: driver did not accept %s", vdev->name,
+            virtio_restricted_dma_feature_name(vdev->restricted_dma));
+        return VIRTIO_STATUS_REFUSE;
+    }
+    return VIRTIO_STATUS_ACT;
 }
 
-void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n)
+void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n)
 {
+    if (!virtio_dma_is_restricted(vdev)) {
+        return;
+    }
     if (!virtio_dma_negotiated(vdev)) {
         if (!vdev->broken) {
             virtio_restricted_dma_error(vdev, "%s: driver enabled queue %d "
@@ -201,7 +219,9 @@ void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled)
             virtio_queue_update_used_idx(vdev, n);
         }
     }
-    rd->rings_to_load &= !enabled;
+    if (enabled) {
+        rd->rings_to_load = false;
+    }
 }
 
 /* Migration */
@@ -216,8 +236,8 @@ static int restricted_dma_pre_load(void *opaque)
     VirtIODevice *vdev = opaque;
 
     if (!virtio_dma_is_restricted(vdev)) {
-        error_report("%s: is on a restricted-dma-pool on the source; give it "
-                     "restricted-dma-pool= on both sides or on none",
+        error_report("%s: has a restricted-dma-pool on the source; give it "
+                     "restricted-dma-pool= on both sides or on neither",
                      vdev->name);
         return -EINVAL;
     }
@@ -228,7 +248,7 @@ static int restricted_dma_post_load(void *opaque, int version_id)
 {
     VirtIODevice *vdev = opaque;
 
-    vdev->restricted_dma->loaded = true;
+    vdev->restricted_dma->pool_loaded = true;
     return 0;
 }
 
@@ -239,14 +259,14 @@ static const VMStateDescription vmstate_restricted_dma_device = {
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_POINTER(pool, RestrictedDMADevice,
                                vmstate_restricted_dma_pool, RestrictedDMAPool),
-        VMSTATE_UINT8_EQUAL(unannounced, RestrictedDMADevice,
+        VMSTATE_UINT8_EQUAL(quiet, RestrictedDMADevice,
                             "restricted-dma-negotiate of the device must be "
                             "the same on both sides"),
         VMSTATE_END_OF_LIST()
     },
 };
 
-/* The driver knows where the pool is: it has to be the same one. */
+/* The driver knows where the pool is, so both sides need the same one. */
 const VMStateDescription vmstate_virtio_restricted_dma = {
     .name = "virtio/restricted_dma",
     .version_id = 1,
@@ -267,8 +287,8 @@ void virtio_restricted_dma_pre_load(VirtIODevice *vdev)
     RestrictedDMADevice *rd = vdev->restricted_dma;
 
     if (rd) {
-        rd->loaded = false;
-        rd->violations_before_load = qatomic_read(&rd->violations);
+        rd->pool_loaded = false;
+        qatomic_set(&rd->refused, false);
     }
 }
 
@@ -277,9 +297,9 @@ int virtio_restricted_dma_load(VirtIODevice *vdev)
     if (!virtio_dma_is_restricted(vdev)) {
         return 0;
     }
-    if (!vdev->restricted_dma->loaded) {
-        error_report("%s: is on no restricted-dma-pool on the source; give it "
-                     "restricted-dma-pool= on both sides or on none",
+    if (!vdev->restricted_dma->pool_loaded) {
+        error_report("%s: has no restricted-dma-pool on the source; give it "
+                     "restricted-dma-pool= on both sides or on neither",
                      vdev->name);
         return -EINVAL;
     }
@@ -298,45 +318,43 @@ int virtio_restricted_dma_post_load(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
 
-    /* Each was reported, with its address. */
-    return rd && qatomic_read(&rd->violations) != rd->violations_before_load ?
-           -EINVAL : 0;
+    return rd && qatomic_read(&rd->refused) ? -EINVAL : 0;
 }
 
-uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr)
+/* Registers */
+
+static bool virtio_restricted_dma_offered(const VirtIODevice *vdev)
 {
-    RestrictedDMAPool *pool;
-
-    if (!virtio_dma_is_restricted(vdev) ||
-        vdev->restricted_dma->unannounced) {
-        return 0;
-    }
-    pool = vdev->restricted_dma->pool;
-    switch (addr) {
-    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO:
-        return restricted_dma_pool_base(pool);
-    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI:
-        return restricted_dma_pool_base(pool) >> 32;
-    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO:
-        return restricted_dma_pool_size(pool);
-    case VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI:
-        return restricted_dma_pool_size(pool) >> 32;
-    default:
-        g_assert_not_reached();
-    }
+    return virtio_dma_is_restricted(vdev) && !vdev->restricted_dma->quiet;
 }
+
+uint64_t virtio_restricted_dma_addr(const VirtIODevice *vdev)
+{
+    return virtio_restricted_dma_offered(vdev) ?
+           restricted_dma_pool_base(vdev->restricted_dma->pool) : 0;
+}
+
+uint64_t virtio_restricted_dma_size(const VirtIODevice *vdev)
+{
+    return virtio_restricted_dma_offered(vdev) ?
+           restricted_dma_pool_size(vdev->restricted_dma->pool) : 0;
+}
+
+/* Violations */
 
 void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
                                   RestrictedDMAAccess what)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
 
-    if (!vdev->broken) {
-        restricted_dma_violation(rd, addr, len, what);
-        virtio_restricted_dma_error(vdev, "%s: %s at 0x%" PRIx64 " with "
-                                    "0x%" PRIx64 " bytes is outside "
-                                    "restricted-dma-pool '%s'", vdev->name,
-                                    RestrictedDMAAccess_str(what), addr, len,
-                                    restricted_dma_pool_id(rd->pool));
+    if (vdev->broken) {
+        return;
     }
+    qatomic_set(&rd->refused, true);
+    restricted_dma_violation(rd, addr, len, what);
+    virtio_restricted_dma_error(vdev, "%s: %s at 0x%" PRIx64 " with "
+                                "0x%" PRIx64 " bytes is outside "
+                                "restricted-dma-pool '%s'", vdev->name,
+                                RestrictedDMAAccess_str(what), addr, len,
+                                restricted_dma_pool_id(rd->pool));
 }

@@ -15,7 +15,7 @@
  * @base: first guest-physical address above RAM
  *
  * Exits with a message if a pool cannot be mapped, or if the guest would not
- * be told about it because ACPI is off.
+ * learn of it because ACPI is off.
  *
  * Returns: the end of the pools, or 0 if there are none.
  */

@@ -10,22 +10,23 @@
 #include "hw/pci/pci.h"
 
 /**
- * restricted_dma_build_fdt: describe the pools, and the devices that name one
+ * restricted_dma_build_fdt: describe pools and the devices attached to them
  * @ms: the machine
- * @fdt: device tree with two cells for addresses and sizes at the root, the
- *       node @pci_node, and nodes of the virtio-mmio transports
+ * @fdt: device tree with two cells each for addresses and sizes at its root,
+ *       the node @pci_node, and nodes of the virtio-mmio transports
  * @root: the bus that @pci_node describes
  * @pci_node: path of the node of a PCI host bridge
  *
  * Follows the bindings reserved-memory/shared-dma-pool.yaml
- * (restricted-dma-pool) and pci-bus.  The pools are memory of the tree, too:
- * what boots from it has to map them like RAM, of the first node if there are
- * several.  Firmware that gives memory away without a look at /reserved-memory
- * must not be given such a tree.
+ * (restricted-dma-pool) and pci-bus.  Each pool is a memory node as well, in
+ * the first NUMA node if there are several, so that what boots from the tree
+ * maps it like RAM.  Never give such a tree to firmware that gives memory away
+ * without looking at /reserved-memory.
  *
- * Without a pool @fdt does not change.  Context: all devices of the command
- * line exist; those that are plugged later find their pool without the tree,
- * as do devices that are not on @root.
+ * Devices that are not on @root, or are plugged later, are not in the tree and
+ * name their pool by themselves.  Without a pool, @fdt does not change.
+ *
+ * Context: all devices of the command line exist.
  */
 void restricted_dma_build_fdt(const MachineState *ms, void *fdt, PCIBus *root,
                               const char *pci_node);

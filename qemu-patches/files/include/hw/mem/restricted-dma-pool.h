@@ -1,5 +1,5 @@
 /*
- * Pools of guest memory that confine the DMA of the devices bound to them
+ * Pools of guest memory that confine the DMA of the devices attached to them
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,58 +17,122 @@ OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
 /* Granularity of the base and the size of a pool, in bytes */
 #define RESTRICTED_DMA_POOL_ALIGN (2 * MiB)
 
-/*
- * A device that is, or will be, bound to a pool.  It embeds this structure and
- * sets @pool and @unannounced; the rest is set by restricted_dma_pool_bind().
+/**
+ * struct RestrictedDMADevice - A device that can be attached to a pool.
+ *
+ * Embedded in the device, or in its transport.
  */
 typedef struct RestrictedDMADevice {
-    RestrictedDMAPool *pool;        /* NULL if the device is to have none */
-    uint8_t unannounced;            /* a bool: the platform tells the driver */
-    DeviceState *dev;               /* as users know it; NULL while not bound */
-    char *qom_path;                 /* of @dev */
-    hwaddr base;                    /* of @pool, where each access needs it */
+    /* Written by the transport, before the device is attached */
+
+    /**
+     * @pool: The only memory of the device; NULL if it is not confined.
+     */
+    RestrictedDMAPool *pool;
+
+    /**
+     * @quiet: 1 if the device does not offer VIRTIO_F_RESTRICTED_DMA, and
+     * leaves it to the platform to tell the driver of the pool; otherwise 0.
+     * Part of the migration stream.
+     */
+    uint8_t quiet;
+
+    /* Written by restricted_dma_pool_attach() and _detach(), under the BQL */
+
+    /**
+     * @dev: The device as the user knows it; NULL while it is not attached.
+     */
+    DeviceState *dev;
+
+    /**
+     * @qom_path: Path of @dev, so that any thread can name it.
+     */
+    char *qom_path;
+
+    /**
+     * @base: Base of @pool, copied because each access is compared with it.
+     */
+    hwaddr base;
+
+    /**
+     * @size: Size of @pool in bytes, copied for the same reason.
+     */
     uint64_t size;
-    uint64_t violations;            /* atomic */
-    unsigned reported;              /* atomic; see restricted_dma_may_log() */
-    uint64_t violations_before_load;    /* when the last migration came in */
-    bool loaded;                    /* it named the pool of the device */
-    bool rings_to_load;             /* once the device may look into them */
+
+    /**
+     * @next: Link in the pool's list of devices.
+     */
     QLIST_ENTRY(RestrictedDMADevice) next;
+
+    /* Written by any thread, atomically */
+
+    /**
+     * @violations: Number of refused accesses since the device was attached.
+     */
+    uint64_t violations;
+
+    /**
+     * @logged: The second of the last message in the log, plus one; 0 if
+     * there was none.
+     */
+    unsigned logged;
+
+    /**
+     * @refused: An access was refused since a migration stream was last
+     * about to be loaded.
+     */
+    bool refused;
+
+    /* Written while a migration stream is loaded, under the BQL */
+
+    /**
+     * @pool_loaded: The stream says which pool the device is attached to.
+     */
+    bool pool_loaded;
+
+    /**
+     * @rings_to_load: The indices of the rings have yet to be read, because
+     * the device came in while its bus kept it from accessing memory.
+     */
+    bool rings_to_load;
 } RestrictedDMADevice;
 
 /**
- * restricted_dma_pools_end: the first address above all pools
+ * restricted_dma_pools_end: where would the pools end?
  * @base: first guest-physical address that pools may occupy
  *
  * Lets a board plan its memory map before it maps the pools, and check that
- * its CPUs can address all of it.
+ * its CPUs can address all of it.  Asking changes nothing: the pools get their
+ * place in restricted_dma_pools_map(), and with the same @base the answer is
+ * the same before and after.
  *
- * Returns: the end of the highest pool, or @base if there are no pools.
+ * Returns: the first address above all pools, or @base if there are none.
  */
 hwaddr restricted_dma_pools_end(hwaddr base);
 
 /**
- * restricted_dma_pools_fit: do all pools end where the machine can have them?
+ * restricted_dma_pools_fit: would all pools end at or below a limit?
  * @base: first guest-physical address that pools may occupy
- * @limit: first address that they may not
+ * @limit: first address that they may not occupy
  * @remedy: what else the user can do about it, such as "raise phys-bits"
- * @errp: set if a pool reaches @limit
+ * @errp: set if a pool would end above @limit
  *
- * Returns: true if they do, and if there are no pools.
+ * Returns: true if they would, or if there are no pools.
  */
 bool restricted_dma_pools_fit(hwaddr base, hwaddr limit, const char *remedy,
                               Error **errp);
 
 /**
- * restricted_dma_pools_map: give all pools their place in the memory map
+ * restricted_dma_pools_map: place all pools and map them
  * @ms: the machine
  * @sysmem: where to map the pools
  * @base: first guest-physical address that pools may occupy
  * @errp: set if a pool does not fit or its memory cannot be had
  *
- * Allocates the memory of the pools that bring none of their own.  Placement
- * depends on nothing but @base and the properties of the pools: pools with an
- * explicit address first, the others sorted by id into the gaps.
+ * Allocates memory for the pools that bring none.  Where a pool goes depends
+ * on nothing but @base and the properties of the pools: those with an explicit
+ * address go there, and the others fill the gaps in the order of their ids.
+ * From then on, base and size of a pool are constant.
  *
  * Context: board initialization, at most once.
  *
@@ -79,8 +143,8 @@ bool restricted_dma_pools_map(MachineState *ms, MemoryRegion *sysmem,
 
 /**
  * restricted_dma_pools_check_mapped: refuse pools that the board ignored
- * @ms: the machine, after its board initialization
- * @errp: set if the machine has no place for pools but the user gave some
+ * @ms: the machine, after board initialization
+ * @errp: set if the user gave pools but the machine has no place for them
  *
  * Returns: true if every pool is mapped.
  */
@@ -94,10 +158,12 @@ bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp);
 GSList *restricted_dma_pools_list(void);
 
 /**
- * restricted_dma_pool_find: look a mapped pool up
+ * restricted_dma_pool_find: look up a mapped pool
  * @id: id of the object
- * @errp: set if there is no such object, it is not a pool, or it is one that
- *        the board did not map before it made the device
+ * @errp: set if there is no such object, if it is not a pool, or if the board
+ *        has not mapped it
+ *
+ * Returns: the pool, or NULL on error.
  */
 RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp);
 
@@ -106,7 +172,7 @@ hwaddr restricted_dma_pool_base(const RestrictedDMAPool *pool);
 uint64_t restricted_dma_pool_size(const RestrictedDMAPool *pool);
 bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool);
 
-/* Where a pool is: equal on both sides of a migration */
+/* Where a pool is, which has to be the same on both sides of a migration */
 extern const VMStateDescription vmstate_restricted_dma_pool;
 
 /**
@@ -118,22 +184,22 @@ extern const VMStateDescription vmstate_restricted_dma_pool;
 AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool);
 
 /**
- * restricted_dma_pool_bind: bind a device to a pool
- * @rd: structure embedded in the device, with a mapped pool, not bound
+ * restricted_dma_pool_attach: attach a device to its pool
+ * @rd: structure embedded in the device, with a mapped pool, not attached
  * @dev: the device, named in queries and events
  *
- * The pool keeps no reference to @dev; unbind before it is finalized.
+ * The pool keeps no reference to @dev: detach it before it is finalized.
  * Context: BQL.
  */
-void restricted_dma_pool_bind(RestrictedDMADevice *rd, DeviceState *dev);
+void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev);
 
-/* Undoes restricted_dma_pool_bind(); does nothing if @rd is not bound. */
-void restricted_dma_pool_unbind(RestrictedDMADevice *rd);
+/* Undoes restricted_dma_pool_attach(), if @rd is attached.  Context: BQL. */
+void restricted_dma_pool_detach(RestrictedDMADevice *rd);
 
 /**
- * restricted_dma_pool_foreach_device: visit all devices bound to a pool
+ * restricted_dma_pool_foreach_device: visit all devices attached to a pool
  * @pool: the pool
- * @func: called for each device; it must not bind or unbind one
+ * @func: called for each device; it must not attach or detach one
  * @opaque: passed to @func
  *
  * Context: BQL.
@@ -145,25 +211,25 @@ void restricted_dma_pool_foreach_device(RestrictedDMAPool *pool,
 
 /**
  * restricted_dma_contains: does a range lie wholly inside the device's pool?
- * @rd: the device, bound
+ * @rd: the device, attached
  * @addr: guest-physical address
  * @len: bytes; an empty range is never inside
  *
- * Safe against overflow of @addr + @len.  Context: any thread.
+ * A range that wraps around is not inside.  Context: any thread.
  */
 static inline bool restricted_dma_contains(const RestrictedDMADevice *rd,
                                            hwaddr addr, uint64_t len)
 {
-    /* There is no sum: below the base the difference wraps to a huge one. */
+    /* No sum, no overflow: below the base, the difference wraps and is huge. */
     return len && len <= rd->size && addr - rd->base <= rd->size - len;
 }
 
 /**
  * restricted_dma_violation: count and report a refused access
- * @rd: the device, bound
- * @addr: guest-physical address that the driver gave
+ * @rd: the device, attached
+ * @addr: guest-physical address from the driver
  * @len: bytes
- * @what: what the driver said is there
+ * @what: what the driver placed there
  *
  * Context: any thread.
  */
@@ -171,11 +237,14 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what);
 
 /**
- * restricted_dma_may_log: is it time for another line about this device?
+ * restricted_dma_ratelimit: ask for this second's line in the log
  *
- * A driver that repeats what it must not do shall not fill the host's log: one
- * line per device and second, as for the event.  Context: any thread.
+ * Each device gets one line a second, as it gets one event, so that a driver
+ * that keeps doing what it must not do cannot fill the host's log.
+ * Context: any thread.
+ *
+ * Returns: true if the caller may print the line.
  */
-bool restricted_dma_may_log(RestrictedDMADevice *rd);
+bool restricted_dma_ratelimit(RestrictedDMADevice *rd);
 
 #endif

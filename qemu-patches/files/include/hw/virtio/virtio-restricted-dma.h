@@ -12,19 +12,19 @@
 
 /*
  * The numbers below are provisional until the virtio specification assigns
- * them; they move to standard-headers when Linux has them.
+ * them.  They move to standard-headers once Linux has them.
  */
 
 /* The device can access one pool of guest memory and nothing else. */
 #define VIRTIO_F_RESTRICTED_DMA 45
 
-/* Fields in struct virtio_pci_common_cfg: guest-physical base and bytes. */
+/* Halves of two fields in struct virtio_pci_common_cfg */
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO 0x48
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI 0x4c
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO 0x50
 #define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI 0x54
 
-/* The same as virtio-mmio registers, in the same order */
+/* The same in virtio-mmio: a register for each half */
 #define VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW     0x0d0
 #define VIRTIO_MMIO_RESTRICTED_DMA_ADDR_HIGH    0x0d4
 #define VIRTIO_MMIO_RESTRICTED_DMA_SIZE_LOW     0x0d8
@@ -32,25 +32,25 @@
 
 static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
 {
-    return vdev->restricted_dma;
+    return vdev->restricted_dma != NULL;
 }
 
 /**
  * virtio_restricted_dma_supported: can devices of this type be confined?
  * @vdev: the device; it need not be realized
- * @errp: set if its type has a way to memory that nobody confined
+ * @errp: set if its type may access memory without virtio_dma_check()
  *
- * For transports that want to know before the device contacts its back end.
+ * Lets a transport refuse the device before it contacts its back end.
  */
 bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp);
 
 /**
  * virtio_restricted_dma_choose: find the pool that a transport names, if any
- * @rd: owned by the transport
+ * @rd: owned by the transport; gets the pool, or NULL if there is none
  * @id: of the pool; NULL if the transport names none
- * @negotiate: the device offers VIRTIO_F_RESTRICTED_DMA.  Else it is for
- *             drivers that learn of the pool from the platform alone.
- * @errp: set if there is no such pool, or nothing to keep quiet about
+ * @negotiate: the device is to offer VIRTIO_F_RESTRICTED_DMA; if not, only the
+ *             platform tells its driver of the pool
+ * @errp: set if there is no such pool, or if @negotiate is false without one
  *
  * Returns: true on success, also if the transport names no pool.
  */
@@ -60,7 +60,7 @@ bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
 /**
  * virtio_restricted_dma_plug: confine a device that is being plugged
  * @vdev: the device
- * @rd: owned by the transport; its pool, if any, is where @vdev is confined to
+ * @rd: owned by the transport; @vdev is confined to its pool, if any
  * @errp: set if this device, or its type, cannot be confined
  *
  * Context: BQL, from the transport's pre_plugged callback.
@@ -71,98 +71,127 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
                                 Error **errp);
 
 /**
- * virtio_restricted_dma_plugged: offer the features and bind to the pool
+ * virtio_restricted_dma_plugged: offer the features and attach to the pool
  *
- * For a device that is not restricted this does nothing.
- * Context: BQL, as the last step of plugging: the device and the back end
- * chose their features, and nothing can fail any more.
+ * Does nothing for a device that is not restricted.
+ * Context: BQL, as the last step of plugging: the device and its back end have
+ * chosen their features, and nothing can fail any more.
  */
 void virtio_restricted_dma_plugged(VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_allow: the restrict_dma method of a device type whose
- * only accesses to guest memory are those of virtio.c
+ * virtio_restricted_dma_allow: restrict_dma method without conditions
+ *
+ * For device types that access guest memory only through virtio.c.
  *
  * Returns: true.
  */
 bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
 
-/* The no_restrict_dma of device types whose queues are processed elsewhere */
+/*
+ * Why device types whose queues are processed elsewhere cannot be confined.
+ * It goes without saying for those with a get_vhost method; others set
+ * no_restrict_dma to it.
+ */
 #define VIRTIO_NO_RESTRICT_DMA_VHOST \
     "its vhost back end is given all memory of the guest"
 
 /**
- * virtio_restricted_dma_features_ok: may the device set FEATURES_OK?
+ * virtio_restricted_dma_validate_features: may the device set FEATURES_OK?
  *
- * True for a device that is not restricted.  Otherwise the driver must have
- * accepted VIRTIO_F_RESTRICTED_DMA, unless the device does not offer it, with
- * the features that it depends on, and the addresses of the driver must not be
- * translated by an IOMMU.
+ * It may if it is not restricted.  Otherwise the driver must have accepted
+ * VIRTIO_F_RESTRICTED_DMA, unless the device does not offer it, with the
+ * features that it depends on, and no IOMMU may translate the driver's
+ * addresses: an IOMMU is reported.
+ *
+ * Returns: true if it may.
  */
-bool virtio_restricted_dma_features_ok(VirtIODevice *vdev);
+bool virtio_restricted_dma_validate_features(VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_set_rings: check that the driver may enable a queue
- * @vdev: a restricted device
+ * virtio_restricted_dma_check_queue: check that the driver may enable a queue
+ * @vdev: the device
  * @n: the queue; its ring addresses are set but not mapped
  *
- * Breaks the device if the driver did not accept the feature before, or left
- * the descriptor table at address 0, which elsewhere means "no queue".
+ * Breaks a restricted device if its driver has not accepted the feature before,
+ * or left the descriptor table at address 0, which elsewhere means "no queue".
  */
-void virtio_restricted_dma_set_rings(VirtIODevice *vdev, int n);
+void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n);
+
+/* What becomes of a value that the driver writes to the status register */
+typedef enum VirtIOStatusVerdict {
+    /* The device does what the value says. */
+    VIRTIO_STATUS_ACT,
+    /* The device is broken and does not start; the driver reads it back. */
+    VIRTIO_STATUS_RECORD,
+    /* The same, but without FEATURES_OK, which would look like consent. */
+    VIRTIO_STATUS_REFUSE,
+} VirtIOStatusVerdict;
 
 /**
- * virtio_restricted_dma_set_status: check a write of the status register
- * @vdev: a restricted device
- * @val: the value that the driver writes; NEEDS_RESET is added if it applies
+ * virtio_restricted_dma_check_status: check a write of the status register
+ * @vdev: the device
+ * @val: the value that the driver writes
  *
- * Returns: false if the device must not act on the write but record it.
+ * Breaks a restricted device if its driver takes back FEATURES_OK, or sets
+ * DRIVER_OK without having accepted the restriction.
+ *
+ * Returns: the verdict on @val; NEEDS_RESET is the caller's to set.
  */
-bool virtio_restricted_dma_set_status(VirtIODevice *vdev, uint8_t *val);
+VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
+                                                       uint8_t val);
 
-/* The pool of a restricted device, in the stream of virtio_save() */
+/* The pool of a restricted device, as a subsection of virtio_save() */
 extern const VMStateDescription vmstate_virtio_restricted_dma;
 
-/* To be called before anything of the device is loaded */
+/* Call this before anything of the device is loaded. */
 void virtio_restricted_dma_pre_load(VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_load: check pool and features that a stream brought
+ * virtio_restricted_dma_load: check the pool and features in a stream
  *
  * Context: before the rings are mapped.
  *
- * Returns: 0, or -EINVAL after an error report.
+ * Returns: 0, or -EINVAL after reporting an error.
  */
 int virtio_restricted_dma_load(VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_post_load: check the addresses that a stream brought
+ * virtio_restricted_dma_post_load: fail if a stream had a bad address
  *
- * Context: after the rings, and requests in flight, were mapped.
+ * Context: after rings and requests in flight were mapped.
  *
- * Returns: 0, or -EINVAL; each address outside the pool was reported before.
+ * Returns: 0, or -EINVAL if an address was outside the pool, which has been
+ * reported.
  */
 int virtio_restricted_dma_post_load(VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_reg: read a 32-bit field of the common configuration
- * @addr: one of VIRTIO_PCI_COMMON_RESTRICTED_DMA_*
+ * virtio_restricted_dma_addr: what the driver is told of the pool's place
  *
- * Returns: the field, or 0 where the feature is not offered.
+ * Returns: the guest-physical address of the pool, or 0 if the device does not
+ * offer the feature.
  */
-uint32_t virtio_restricted_dma_reg(VirtIODevice *vdev, hwaddr addr);
+uint64_t virtio_restricted_dma_addr(const VirtIODevice *vdev);
+
+/**
+ * virtio_restricted_dma_size: what the driver is told of the pool's size
+ *
+ * Returns: bytes, or 0 if the device does not offer the feature.
+ */
+uint64_t virtio_restricted_dma_size(const VirtIODevice *vdev);
 
 /**
  * virtio_restricted_dma_set_enabled: let the device access memory, or not
  * @vdev: a restricted device
- * @enabled: whether its bus lets it; rings are mapped only while it does
+ * @enabled: true while its bus lets it; rings are mapped only then
  *
  * Context: BQL, and no IOThread processes the queues.
  */
 void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled);
 
 /**
- * virtio_dma_negotiated: did the driver accept the restriction?
+ * virtio_dma_negotiated: has the driver accepted the restriction?
  *
  * True for a device that is not restricted.
  */
@@ -175,8 +204,8 @@ static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
 /**
  * virtio_dma_enabled: may the device access memory at all?
  *
- * False for a restricted device until its driver accepted the restriction, and
- * while its bus does not let it.
+ * A restricted device may not until its driver has accepted the restriction,
+ * nor while its bus does not let it.
  */
 static inline bool virtio_dma_enabled(const VirtIODevice *vdev)
 {
@@ -187,8 +216,8 @@ static inline bool virtio_dma_enabled(const VirtIODevice *vdev)
 /**
  * virtio_restricted_dma_contains: could the device access a range?
  *
- * Like virtio_dma_check(), but it only asks: for those who look at the device
- * from outside, and must not break it.
+ * Unlike virtio_dma_check(), this only answers: for code that looks at the
+ * device from outside, such as a monitor command, and must not break it.
  */
 static inline bool virtio_restricted_dma_contains(const VirtIODevice *vdev,
                                                   hwaddr addr, uint64_t len)
@@ -202,15 +231,15 @@ void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
                                   RestrictedDMAAccess what);
 
 /**
- * virtio_dma_check: may the device access an address that its driver gave?
+ * virtio_dma_check: may the device access an address from its driver?
  * @vdev: the device
  * @addr: guest-physical address
  * @len: bytes, more than 0
- * @what: what the driver said is there
+ * @what: what the driver placed there
  *
- * Every address of the driver passes through here before it is used.  For an
- * address outside the pool the device is marked broken, with NEEDS_RESET, and
- * the violation is counted and reported.
+ * Every address from the driver passes through here before it is used.  One
+ * outside the pool breaks the device, with NEEDS_RESET, and the violation is
+ * counted and reported.
  *
  * Context: any thread.
  *
