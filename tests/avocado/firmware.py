@@ -71,10 +71,10 @@ class Firmware(GuestTest):
         machine.nvme(places.DISK, writable=False)
         with self.start(machine) as guest:
             log = guest.kernel_log()
-            self.assertIn("PRP0001:00: no restricted DMA pool: the firmware "
+            self.assertIn("PRP0001:00: restricted DMA: no pool: the firmware "
                           "must", log)
-            self.assertRegex(log, "nvme .*: no DMA: the default restricted "
-                                  "DMA pool is not usable")
+            self.assertRegex(log, "nvme .*: restricted DMA: no DMA, because "
+                                  "the default pool is unusable")
             self.check_no_disk(guest)
             guest.power_off()
 
@@ -89,8 +89,8 @@ class Firmware(GuestTest):
                 "nvme", f"drive=nvme{slot},serial={slot},addr={slot}")
         with self.start(machine) as guest:
             log = guest.kernel_log()
-            self.assertIn(f"0000:00:05.0: DMA is restricted to {POOL:#x} "
-                          f"bytes at {GOOD[0]:#x}", log)
+            self.assertIn("0000:00:05.0: restricted DMA: attached to the pool "
+                          f"of {POOL:#x} bytes at {GOOD[0]:#x}", log)
             self.assertRegex(log, "0000:00:06.0: .*memory-region is broken")
             self.assertEqual(guest.run("ls /sys/block"), ["nvme0n1"])
             scenes.verify_files(guest, "/dev/nvme0n1")
@@ -107,7 +107,8 @@ class Firmware(GuestTest):
         with self.start(machine) as guest:
             log = guest.kernel_log()
             self.assertRegex(log, "PRP0001:00: .*overlaps System RAM")
-            self.assertRegex(log, "virtio-pci 0000:.*restricted DMA pool")
+            self.assertRegex(log, "virtio-pci 0000:.*restricted DMA: pool .* is "
+                                  "unusable")
             self.check_no_disk(guest)
             guest.power_off()
 

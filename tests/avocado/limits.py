@@ -52,7 +52,7 @@ class Limits(GuestTest):
         with self.start(machine) as guest:
             self.assertRegex(
                 guest.kernel_log(),
-                "e100 .*32-bit DMA does not reach the restricted DMA "
+                "e100 .*restricted DMA: 32-bit DMA does not reach the "
                 f"pool .*{HIGH:x}")
             self.assertNotIn("eth0", guest.run("ls /sys/class/net"))
             scenes.verify_files(guest, "/dev/nvme0n1")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Restricted DMA pools: the only memory that some devices may access.
- * The model and the rules are explained in kernel/dma/restricted.c.
+ * kernel/dma/restricted.c explains the model and its rules.
  */
 #ifndef _LINUX_DMA_RESTRICTED_H
 #define _LINUX_DMA_RESTRICTED_H
@@ -16,22 +16,22 @@ struct restricted_dma_pool;
 
 /**
  * struct restricted_dma_desc - how the firmware describes a pool
- * @name:	Name for messages and statistics.
- * @start:	Physical address of the first byte.
+ * @name:	Name for messages and statistics. It is copied.
+ * @base:	Physical address of the first byte.
  * @size:	Number of bytes.
  * @nid:	NUMA node of the memory, or NUMA_NO_NODE.
- * @fwnode:	What describes the pool in the firmware, or NULL.
+ * @fwnode:	Firmware node of the pool, or NULL.
  */
 struct restricted_dma_desc {
 	const char *name;
-	phys_addr_t start;
+	phys_addr_t base;
 	phys_addr_t size;
 	int nid;
 	const struct fwnode_handle *fwnode;
 };
 
 /**
- * dma_is_restricted() - is all DMA of a device confined to a restricted pool?
+ * dma_is_restricted() - is a device attached to a restricted pool?
  * @dev:	The device.
  *
  * Context: Any.
@@ -48,7 +48,7 @@ struct restricted_dma_pool *
 restricted_dma_pool_create(const struct restricted_dma_desc *desc);
 struct restricted_dma_pool *
 restricted_dma_pool_refuse(const struct restricted_dma_desc *desc);
-struct restricted_dma_pool *restricted_dma_pool_find(u64 start, u64 size);
+struct restricted_dma_pool *restricted_dma_pool_find(u64 base, u64 size);
 struct restricted_dma_pool *
 restricted_dma_pool_find_fwnode(const struct fwnode_handle *fwnode);
 void restricted_dma_set_default(struct restricted_dma_pool *pool);
@@ -57,14 +57,15 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 			       struct device *dev);
 void restricted_dma_pool_detach(struct device *dev);
 int restricted_dma_configure(struct device *dev);
-void restricted_dma_unbind(struct device *dev);
-bool restricted_dma_reaches(struct device *dev, u64 mask);
-phys_addr_t restricted_dma_last(struct device *dev);
+void restricted_dma_cleanup(struct device *dev);
+phys_addr_t restricted_dma_phys_limit(struct device *dev);
+bool restricted_dma_supported(struct device *dev, u64 mask);
+void restricted_dma_report_unsupported(struct device *dev, u64 mask);
 
 #else /* !CONFIG_DMA_RESTRICTED_POOL */
 
 static inline struct restricted_dma_pool *
-restricted_dma_pool_find(u64 start, u64 size)
+restricted_dma_pool_find(u64 base, u64 size)
 {
 	return NULL;
 }
@@ -80,18 +81,23 @@ static inline int restricted_dma_configure(struct device *dev)
 	return 0;
 }
 
-static inline void restricted_dma_unbind(struct device *dev)
+static inline void restricted_dma_cleanup(struct device *dev)
 {
 }
 
-static inline bool restricted_dma_reaches(struct device *dev, u64 mask)
+static inline phys_addr_t restricted_dma_phys_limit(struct device *dev)
+{
+	return 0;
+}
+
+static inline bool restricted_dma_supported(struct device *dev, u64 mask)
 {
 	return true;
 }
 
-static inline phys_addr_t restricted_dma_last(struct device *dev)
+static inline void restricted_dma_report_unsupported(struct device *dev,
+						     u64 mask)
 {
-	return 0;
 }
 
 #endif /* CONFIG_DMA_RESTRICTED_POOL */

@@ -2,91 +2,132 @@
 /*
  * Restricted DMA pools.
  *
- * A restricted pool is a range of memory which the platform sets aside as the
- * only memory that some devices may access. A device that is attached to a
- * pool gets its coherent memory from there, and all its streaming DMA bounces
- * through there. Several devices may share one pool.
+ * A restricted pool is a range of memory that the platform sets aside as the
+ * only memory that some devices may access. A device that is attached to a pool
+ * gets its coherent memory from the pool, and all its streaming DMA bounces
+ * through the pool. Several devices may share one.
  *
- * This file knows which pools exist, and which of them is the default one.
+ * This file knows which pools exist, which of them is the default, and which
+ * devices use each of them. The others build on it:
  *
- *   restricted-device.c   decides which pool a device gets and attaches it
- *   restricted-of.c       takes pools from a device tree
- *   restricted-acpi.c     takes pools from ACPI
- *   swiotlb.c             hands out memory: each pool has an allocator of its own
+ *   restricted_of.c       takes pools from a device tree
+ *   restricted_acpi.c     takes pools from ACPI
+ *   restricted_device.c   decides which pool a device gets, and attaches it
  *
- * Lifetime: a pool stays until the system goes down, just as the memory that
- * the platform has set aside does. So a pointer to a pool is always valid, and
- * no reference is taken on it.
+ * swiotlb.c hands out the memory: each pool has an allocator of its own.
  *
- * Failure: a pool that is described but cannot be used is known all the same.
- * Its allocator is empty, so that a device which depends on it can do no DMA at
- * all, instead of being let loose on all memory.
+ * Lifetime: a pool stays until the system goes down, as does the memory that
+ * the platform has set aside. So a pointer to a pool is always valid, and
+ * nobody takes a reference.
  *
- * Locking: restricted_dma_mutex protects all lists. It is taken when devices
- * are set up, never while they do I/O.
+ * Failure: a pool that is described but unusable is known all the same. Its
+ * allocator is empty, so a device that depends on it can do no DMA at all. The
+ * alternative would be to let the device loose on all memory.
  *
- * Cost: there are few pools, and they are looked up when a device is set up. A
- * list is enough.
+ * Locking: restricted_dma_mutex protects all lists. It is taken when a device
+ * is set up, never while it does I/O.
+ *
+ * Cost: there are few pools, and they are looked up only when a device is set
+ * up. A list is enough.
  */
 
 #define pr_fmt(fmt) "restricted DMA: " fmt
 
+#include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
 #include "restricted.h"
 
-/* What it protects is said in restricted.h */
-DEFINE_MUTEX(restricted_dma_mutex);
+/**
+ * struct restricted_dma_user - a device that uses a pool
+ * @node:	Member of the users of its pool.
+ * @dev:	The device. It is bound to a driver, so it needs no reference.
+ */
+struct restricted_dma_user {
+	struct list_head node;
+	struct device *dev;
+};
 
-struct restricted_dma_pool *restricted_dma_default;
+/* Protects the list of pools, the users of each, and the default pool */
+static DEFINE_MUTEX(restricted_dma_mutex);
 
 static LIST_HEAD(restricted_dma_pools);
 
-/* The firmware has been asked for pools: those that are still missing stay so */
+struct restricted_dma_pool *restricted_dma_default;
+
+/* The firmware has been asked for its pools: no more are expected */
 static bool restricted_dma_scanned;
 
-/* The allocator of pools that cannot be used: each request fails */
-static struct io_tlb_mem restricted_dma_nothing = {
-	.force_bounce = true,
-	.for_alloc = true,
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	.pools = LIST_HEAD_INIT(restricted_dma_nothing.pools),
-#endif
-};
+/* For the few bytes of each pool, an error path would not be worth it */
+#define RESTRICTED_DMA_GFP	(GFP_KERNEL | __GFP_NOFAIL)
 
-static struct restricted_dma_pool *
-restricted_dma_pool_alloc(const struct restricted_dma_desc *desc)
+/* An allocator without memory, which fails each request */
+static struct io_tlb_mem *restricted_dma_empty_mem(void)
 {
-	/* A few bytes for each pool: not worth an error path */
-	gfp_t gfp = GFP_KERNEL | __GFP_NOFAIL;
-	struct restricted_dma_pool *pool = kzalloc(sizeof(*pool), gfp);
+	struct io_tlb_mem *mem = kzalloc(sizeof(*mem), RESTRICTED_DMA_GFP);
 
-	pool->name = kstrdup(desc->name, gfp);
-	pool->start = desc->start;
+	mem->force_bounce = true;
+	mem->for_alloc = true;
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	spin_lock_init(&mem->lock);
+	INIT_LIST_HEAD(&mem->pools);
+#endif
+	return mem;
+}
+
+/* Make a pool known, with @mem as its allocator. */
+static struct restricted_dma_pool *
+restricted_dma_pool_add(const struct restricted_dma_desc *desc,
+			struct io_tlb_mem *mem)
+{
+	struct restricted_dma_pool *pool;
+
+	lockdep_assert_held(&restricted_dma_mutex);
+	pool = kzalloc(sizeof(*pool), RESTRICTED_DMA_GFP);
+	pool->name = kstrdup(desc->name, RESTRICTED_DMA_GFP);
+	pool->base = desc->base;
 	pool->size = desc->size;
 	pool->fwnode = desc->fwnode;
-	pool->mem = &restricted_dma_nothing;
+	pool->mem = mem;
+	INIT_LIST_HEAD(&pool->users);
+	list_add_tail(&pool->node, &restricted_dma_pools);
 	return pool;
 }
 
+/* Does the described range overlap a pool that has memory? */
 static bool restricted_dma_overlaps(const struct restricted_dma_desc *desc)
 {
 	struct restricted_dma_pool *pool;
 
 	lockdep_assert_held(&restricted_dma_mutex);
 	list_for_each_entry(pool, &restricted_dma_pools, node) {
-		if (pool->mem->nslabs &&
-		    desc->start < pool->start + pool->size &&
-		    pool->start < desc->start + desc->size)
+		if (restricted_dma_pool_usable(pool) &&
+		    desc->base < pool->base + pool->size &&
+		    pool->base < desc->base + desc->size)
 			return true;
 	}
 	return false;
 }
+
+static int restricted_dma_devices_show(struct seq_file *m, void *unused)
+{
+	struct restricted_dma_pool *pool = m->private;
+	struct restricted_dma_user *user;
+
+	guard(mutex)(&restricted_dma_mutex);
+	list_for_each_entry(user, &pool->users, node)
+		seq_printf(m, "%s %s\n", dev_driver_string(user->dev),
+			   dev_name(user->dev));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(restricted_dma_devices);
 
 /**
  * restricted_dma_pool_create() - create a pool and make it known
@@ -94,11 +135,11 @@ static bool restricted_dma_overlaps(const struct restricted_dma_desc *desc)
  *
  * The memory must start at a page, must have a struct page for every page, must
  * be in the linear mapping, and must be used by nobody else. If memory is
- * encrypted, the whole pool is decrypted here. Apart from that, the pages of
- * the pool are not touched; see swiotlb_create_restricted() for what that means
- * for the caller.
+ * encrypted, this decrypts the whole pool. Otherwise it does not touch the
+ * pages of the pool; swiotlb_create_restricted() says what that means for the
+ * caller.
  *
- * Context: Process context, may sleep.
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The new pool, or an ERR_PTR(): -EINVAL if the range is empty or goes
  * past the end of the address space, -EEXIST if it overlaps another pool,
  * -ENOMEM if there is no memory for the slot table, or the error of
@@ -110,64 +151,60 @@ restricted_dma_pool_create(const struct restricted_dma_desc *desc)
 	struct restricted_dma_pool *pool;
 	struct io_tlb_mem *mem;
 
-	if (!desc->size || desc->start + desc->size < desc->start)
+	if (!desc->size || desc->base + desc->size < desc->base)
 		return ERR_PTR(-EINVAL);
 
 	guard(mutex)(&restricted_dma_mutex);
 	if (restricted_dma_overlaps(desc))
 		return ERR_PTR(-EEXIST);
-	mem = swiotlb_create_restricted(desc->name, desc->start, desc->size,
+	mem = swiotlb_create_restricted(desc->name, desc->base, desc->size,
 					desc->nid);
 	if (IS_ERR(mem))
 		return ERR_CAST(mem);
 
-	pool = restricted_dma_pool_alloc(desc);
-	pool->mem = mem;
-	list_add_tail(&pool->node, &restricted_dma_pools);
-	restricted_dma_create_debugfs(pool);
+	pool = restricted_dma_pool_add(desc, mem);
+	debugfs_create_file("devices", 0400, mem->debugfs, pool,
+			    &restricted_dma_devices_fops);
 	return pool;
 }
 
 /**
- * restricted_dma_pool_refuse() - make a pool known that cannot be used
- * @desc:	What the firmware says about the pool. The range may be anything.
+ * restricted_dma_pool_refuse() - make an unusable pool known
+ * @desc:	What the firmware says about the pool. Any range will do.
  *
- * Devices that name this pool are not probed. If it is the default pool, no
- * device that would use it can do DMA. The caller says why.
+ * Devices that name this pool will not be probed. If it is the default pool, no
+ * device that would use it can do DMA. The caller logs the reason.
  *
- * Context: Process context, may sleep.
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The pool.
  */
 struct restricted_dma_pool *
 restricted_dma_pool_refuse(const struct restricted_dma_desc *desc)
 {
-	struct restricted_dma_pool *pool = restricted_dma_pool_alloc(desc);
-
 	guard(mutex)(&restricted_dma_mutex);
-	list_add_tail(&pool->node, &restricted_dma_pools);
-	return pool;
+	return restricted_dma_pool_add(desc, restricted_dma_empty_mem());
 }
 
 /**
- * restricted_dma_pool_find() - look a pool up by its range
- * @start:	Physical address of the pool.
+ * restricted_dma_pool_find() - find a pool by its range
+ * @base:	Physical address of the pool.
  * @size:	Size of the pool in bytes.
  *
  * Both have to match: a device that names a part of a pool, or more than the
- * pool, has another idea of what it may access than the platform has. The
- * values may come from a device and need not be valid.
+ * pool, disagrees with the platform about what it may access. The values may
+ * come from a device and need not be valid.
  *
- * Context: Process context, may sleep.
- * Return: The pool, NULL if there is none with this range, or
- * ERR_PTR(-EPROBE_DEFER) as long as the firmware may still describe one.
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ * Return: The pool, NULL if no pool has this range, or ERR_PTR(-EPROBE_DEFER)
+ * as long as the firmware may still describe one.
  */
-struct restricted_dma_pool *restricted_dma_pool_find(u64 start, u64 size)
+struct restricted_dma_pool *restricted_dma_pool_find(u64 base, u64 size)
 {
 	struct restricted_dma_pool *pool;
 
 	guard(mutex)(&restricted_dma_mutex);
 	list_for_each_entry(pool, &restricted_dma_pools, node) {
-		if (size && pool->start == start && pool->size == size)
+		if (size && pool->base == base && pool->size == size)
 			return pool;
 	}
 	return restricted_dma_scanned ? NULL : ERR_PTR(-EPROBE_DEFER);
@@ -175,10 +212,10 @@ struct restricted_dma_pool *restricted_dma_pool_find(u64 start, u64 size)
 EXPORT_SYMBOL_GPL(restricted_dma_pool_find);
 
 /**
- * restricted_dma_pool_find_fwnode() - look a pool up by what describes it
- * @fwnode:	Node of the pool in the firmware.
+ * restricted_dma_pool_find_fwnode() - find a pool by its firmware node
+ * @fwnode:	The node, or NULL.
  *
- * Context: Process context, may sleep.
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The first pool that this node describes, or NULL.
  */
 struct restricted_dma_pool *
@@ -195,34 +232,123 @@ restricted_dma_pool_find_fwnode(const struct fwnode_handle *fwnode)
 }
 
 /**
- * restricted_dma_set_default() - let all devices use a pool that name no other
- * @pool:	The pool. If it cannot be used, these devices can do no DMA.
+ * restricted_dma_pool_of() - the pool that a device is attached to
+ * @dev:	The device.
  *
- * There can be one default pool only, and it has to be there before the drivers
- * of the devices are. Otherwise the pool still serves those that name it.
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ * Return: The pool, or NULL.
+ */
+struct restricted_dma_pool *restricted_dma_pool_of(struct device *dev)
+{
+	struct restricted_dma_pool *pool;
+
+	guard(mutex)(&restricted_dma_mutex);
+	list_for_each_entry(pool, &restricted_dma_pools, node) {
+		if (pool->mem == dev->dma_io_tlb_mem)
+			return pool;
+	}
+	return NULL;
+}
+
+/**
+ * restricted_dma_set_default() - make a pool the default pool
+ * @pool:	The pool. If it is unusable, no device that would use it can do
+ *		DMA.
  *
- * Context: Process context, may sleep.
+ * All devices without an IOMMU that name no other pool use the default pool.
+ * There can be only one, and it must exist before the drivers of these devices
+ * do. Otherwise the pool still serves the devices that name it, and a message
+ * says so.
+ *
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
  */
 void restricted_dma_set_default(struct restricted_dma_pool *pool)
 {
 	guard(mutex)(&restricted_dma_mutex);
 	if (restricted_dma_default) {
-		pr_err("%s is not the default pool: linux,dma-default must be in one pool only, and %s has it\n",
+		pr_err("%s cannot be the default pool too: the firmware must put linux,dma-default in one pool only, and %s has it\n",
 		       pool->name, restricted_dma_default->name);
 		return;
 	}
 	if (system_state > SYSTEM_SCHEDULING) {
-		pr_err("%s is not the default pool: devices are in use already, it must be there at boot\n",
+		pr_err("%s cannot become the default pool of a running system: the firmware must describe it at boot\n",
 		       pool->name);
 		return;
 	}
 	WRITE_ONCE(restricted_dma_default, pool);
-	if (pool->mem->nslabs)
+	if (restricted_dma_pool_usable(pool))
 		pr_info("%s is the default pool of all devices without an IOMMU\n",
 			pool->name);
 	else
-		pr_err("the default pool %s is not usable: no device without an IOMMU can do DMA\n",
+		pr_err("the default pool %s is unusable: no device without an IOMMU can do DMA\n",
 		       pool->name);
+}
+
+static struct restricted_dma_user *restricted_dma_find_user(struct device *dev)
+{
+	struct restricted_dma_pool *pool;
+	struct restricted_dma_user *user;
+
+	lockdep_assert_held(&restricted_dma_mutex);
+	list_for_each_entry(pool, &restricted_dma_pools, node) {
+		list_for_each_entry(user, &pool->users, node) {
+			if (user->dev == dev)
+				return user;
+		}
+	}
+	return NULL;
+}
+
+/**
+ * restricted_dma_pool_add_user() - list a device among the users of a pool
+ * @pool:	The pool.
+ * @dev:	The device. If another pool lists it, it moves.
+ *
+ * The list is what the file "devices" in debugfs shows. A device that is bound
+ * to no driver is not listed; this does nothing for it.
+ *
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ * Return: 0 or -ENOMEM.
+ */
+int restricted_dma_pool_add_user(struct restricted_dma_pool *pool,
+				 struct device *dev)
+{
+	struct restricted_dma_user *user;
+
+	if (!dev->driver)
+		return 0;
+
+	guard(mutex)(&restricted_dma_mutex);
+	user = restricted_dma_find_user(dev);
+	if (user) {
+		list_move_tail(&user->node, &pool->users);
+		return 0;
+	}
+
+	user = kzalloc(sizeof(*user), GFP_KERNEL);
+	if (!user)
+		return -ENOMEM;
+	user->dev = dev;
+	list_add_tail(&user->node, &pool->users);
+	return 0;
+}
+
+/**
+ * restricted_dma_pool_remove_user() - take a device off the list of users
+ * @dev:	The device. It may be on no list.
+ *
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ */
+void restricted_dma_pool_remove_user(struct device *dev)
+{
+	struct restricted_dma_user *user;
+
+	guard(mutex)(&restricted_dma_mutex);
+	user = restricted_dma_find_user(dev);
+	if (user) {
+		list_del(&user->node);
+		kfree(user);
+	}
 }
 
 static int __init restricted_dma_scan_done(void)

@@ -2,19 +2,25 @@
 /*
  * Restricted DMA pools that ACPI describes.
  *
- * A pool is a device with _HID "PRP0001" and the device property
- * compatible = "restricted-dma-pool". Its _CRS holds the memory range, which
- * the firmware reports as reserved memory, so that no system takes it for RAM.
- * If there are several ranges, each is a pool of its own, and the first one is
- * what others mean when they refer to the device.
+ * A pool is a device with _HID "PRP0001" whose device property "compatible" is
+ * "restricted-dma-pool". Its _CRS holds the memory range. The firmware reports
+ * the range as reserved memory, so no system takes it for RAM. If there are
+ * several ranges, each is a pool of its own, and a reference to the device
+ * means the first.
  *
  * For the kernel such a range is a hole: it has neither struct pages nor a
  * place in the linear mapping. ZONE_DEVICE provides both. The struct pages are
  * in ordinary memory, not in the pool, because devices can write to the pool.
  *
- * The pages of the pool are not touched before they are used. There is nothing
- * to clear in them: they never belonged to the kernel.
+ * The pages of a pool are not touched before they are used. There is nothing to
+ * clear in them: they never belonged to the kernel.
+ *
+ * Documentation/firmware-guide/acpi/restricted-dma-pool.rst has the rules that
+ * the firmware must follow.
  */
+
+#define pr_fmt(fmt) "restricted DMA: " fmt
+#define dev_fmt pr_fmt
 
 #include <linux/acpi.h>
 #include <linux/dma-restricted.h>
@@ -33,7 +39,10 @@
 /* The granularity of ZONE_DEVICE, and of pools in the guest interface */
 #define RESTRICTED_DMA_ALIGN	SZ_2M
 
-/* Can there be a pool in @res? If not, say what the firmware has to change. */
+/*
+ * Check that @res can be a pool: return 0, or log what the firmware has to
+ * change and return -EINVAL.
+ */
 int restricted_acpi_check(struct device *dev, const struct resource *res)
 {
 	if (!IS_ALIGNED(res->start | resource_size(res), RESTRICTED_DMA_ALIGN)) {
@@ -53,8 +62,8 @@ int restricted_acpi_check(struct device *dev, const struct resource *res)
 }
 
 /*
- * Create a pool in a range that this driver owns already. Nothing is ever
- * undone, because pools stay for ever; so there is no devm_ here.
+ * Create a pool in a range that this driver owns already. There is no devm_
+ * here, because pools stay for ever.
  */
 static struct restricted_dma_pool *
 restricted_acpi_map(const struct restricted_dma_desc *desc)
@@ -66,8 +75,8 @@ restricted_acpi_map(const struct restricted_dma_desc *desc)
 	if (!pgmap)
 		return ERR_PTR(-ENOMEM);
 	pgmap->type = MEMORY_DEVICE_GENERIC;
-	pgmap->range.start = desc->start;
-	pgmap->range.end = desc->start + desc->size - 1;
+	pgmap->range.start = desc->base;
+	pgmap->range.end = desc->base + desc->size - 1;
 	pgmap->nr_range = 1;
 
 	vaddr = memremap_pages(pgmap, desc->nid);
@@ -77,8 +86,8 @@ restricted_acpi_map(const struct restricted_dma_desc *desc)
 	}
 
 	/*
-	 * If this fails, the struct pages stay. With large pages their memory is
-	 * shared with the neighbours', and memunmap_pages() would free it.
+	 * If this fails, the struct pages stay. With large pages, neighbours
+	 * keep theirs in the same memory, which memunmap_pages() would free.
 	 */
 	return restricted_dma_pool_create(desc);
 }
@@ -109,13 +118,14 @@ restricted_acpi_create(struct device *dev, struct resource *res,
 		return pool;
 	}
 
-	dev_info(dev, "%s, %llu MiB\n", desc->name, (u64)desc->size / SZ_1M);
+	dev_info(dev, "created %s, %llu MiB\n", desc->name,
+		 (u64)desc->size / SZ_1M);
 	return pool;
 }
 
 /*
- * Make range @idx of _CRS a pool. One that cannot be used is made known too, so
- * that the devices that need it are stopped. There is one even without a range.
+ * Make range @idx of _CRS a pool. An unusable one is made known too, also if
+ * there is no range at all, so that no device that needs it is probed.
  */
 static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
 {
@@ -126,15 +136,15 @@ static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
 	char name[48];
 	int err;
 
-	desc.start = res ? res->start : 0;
+	desc.base = res ? res->start : 0;
 	desc.size = res ? resource_size(res) : 0;
-	/* That of the device itself is set after its probe only */
+	/* The node of the device itself is only set after its probe */
 	desc.nid = numa_map_to_online_node(acpi_get_node(ACPI_HANDLE(dev)));
 	desc.fwnode = dev_fwnode(dev);
 	desc.name = name;
-	/* The name that a node in the device tree would have */
+	/* The name that a node in a device tree would have */
 	snprintf(name, sizeof(name), "restricted-dma-pool@%llx",
-		 (u64)desc.start);
+		 (u64)desc.base);
 
 	if (res)
 		pool = restricted_acpi_create(dev, res, &desc);
@@ -150,8 +160,8 @@ static int restricted_acpi_add(struct platform_device *pdev, unsigned int idx)
 }
 
 /*
- * Errors are reported where they are found, with the range and with what to do
- * about them. -ENXIO keeps the driver core from reporting them once more.
+ * Errors are logged where they are found, with the range and with what to do
+ * about them. -ENXIO keeps the driver core from logging them again.
  */
 static int restricted_acpi_probe(struct platform_device *pdev)
 {
@@ -159,11 +169,11 @@ static int restricted_acpi_probe(struct platform_device *pdev)
 	unsigned int i;
 	int err;
 
-	/* What a device tree describes is handled by restricted-of.c */
+	/* restricted_of.c handles what a device tree describes */
 	if (!has_acpi_companion(dev))
 		return -ENODEV;
 
-	/* Memory does no DMA. It need not be listed as a user of another pool. */
+	/* Memory does no DMA, so it is no user of another pool. */
 	restricted_dma_pool_detach(dev);
 
 	err = restricted_acpi_add(pdev, 0);
@@ -184,7 +194,7 @@ static struct platform_driver restricted_acpi_driver = {
 	.driver = {
 		.name = "restricted-dma-pool",
 		.of_match_table = restricted_acpi_match,
-		/* No device may find its pool missing because it is late */
+		/* No device may miss its pool because the pool is late */
 		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 		/* Pools stay for ever, see restricted.c */
 		.suppress_bind_attrs = true,
@@ -192,7 +202,7 @@ static struct platform_driver restricted_acpi_driver = {
 };
 
 /*
- * ACPI devices appear in a subsys_initcall. Being there before them means that
+ * ACPI devices appear in a subsys_initcall. This driver comes before them, so
  * the pools exist when the first PCI driver looks for one.
  */
 static int __init restricted_acpi_init(void)
@@ -202,8 +212,9 @@ static int __init restricted_acpi_init(void)
 arch_initcall(restricted_acpi_init);
 
 /*
- * A device whose _CRS is broken, or overlaps another one's, gets no platform
- * device, and so the driver has not seen it. What needs it must be stopped.
+ * If the _CRS of a pool is broken or overlaps another, there is no platform
+ * device and the driver has not seen the pool. Devices that need it must not be
+ * probed all the same.
  */
 static int __init restricted_acpi_refuse_missing(void)
 {
@@ -219,7 +230,7 @@ static int __init restricted_acpi_refuse_missing(void)
 		    restricted_dma_pool_find_fwnode(desc.fwnode))
 			continue;
 
-		dev_err(&adev->dev, "no restricted DMA pool: the firmware must give it a range in _CRS that is reserved memory and overlaps nothing\n");
+		dev_err(&adev->dev, "no pool: the firmware must give it a range in _CRS that is reserved memory and overlaps nothing\n");
 		desc.name = dev_name(&adev->dev);
 		pool = restricted_dma_pool_refuse(&desc);
 		if (fwnode_property_present(desc.fwnode, "linux,dma-default"))

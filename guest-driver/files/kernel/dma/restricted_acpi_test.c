@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the ranges that the ACPI description of a pool may have.
+ * KUnit tests of the ranges that ACPI may give a restricted DMA pool.
  */
 
 #include <kunit/device.h>
@@ -12,7 +12,7 @@
 #include <linux/sizes.h>
 #include "restricted.h"
 
-/* An address that belongs to nothing in the machines that run this */
+/* An address far above everything in the machines that run this */
 #define HOLE	BIT_ULL(44)
 
 struct range_case {
@@ -72,7 +72,7 @@ static void system_ram(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, check(test, ram, SZ_2M), -EINVAL);
 	/* From RAM into a hole */
 	KUNIT_EXPECT_EQ(test, check(test, ram, HOLE - ram), -EINVAL);
-	/* From below RAM beyond it */
+	/* From below RAM to beyond it */
 	KUNIT_EXPECT_EQ(test, check(test, 0, HOLE), -EINVAL);
 }
 

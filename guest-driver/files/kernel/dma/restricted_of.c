@@ -3,11 +3,11 @@
  * Restricted DMA pools that a device tree describes.
  *
  * A pool is a child of /reserved-memory with compatible "restricted-dma-pool".
- * The binding has been in use since Linux 5.15: devices refer to the pool with
- * memory-region.
+ * Devices refer to it with memory-region. Linux has had this binding since
+ * 5.15.
  */
 
-#define pr_fmt(fmt) "software IO TLB: " fmt
+#define pr_fmt(fmt) "restricted DMA: " fmt
 
 #include <linux/device.h>
 #include <linux/dma-restricted.h>
@@ -23,7 +23,7 @@
 static int rmem_restricted_device_init(struct reserved_mem *rmem,
 				       struct device *dev)
 {
-	/* Pools are there before the devices; this one came before its pool */
+	/* Pools are made before devices, but this device came even earlier */
 	if (!rmem->priv)
 		return -EPROBE_DEFER;
 	return restricted_dma_pool_attach(rmem->priv, dev);
@@ -32,7 +32,7 @@ static int rmem_restricted_device_init(struct reserved_mem *rmem,
 static void rmem_restricted_device_release(struct reserved_mem *rmem,
 					   struct device *dev)
 {
-	/* Managed DMA memory of a driver is freed later than this */
+	/* While a driver is bound, it may still free managed DMA memory */
 	if (!dev->driver)
 		restricted_dma_pool_detach(dev);
 }
@@ -49,14 +49,14 @@ static int __init rmem_restricted_setup(struct reserved_mem *rmem)
 	if (of_get_flat_dt_prop(node, "reusable", NULL) ||
 	    of_get_flat_dt_prop(node, "linux,cma-default", NULL) ||
 	    of_get_flat_dt_prop(node, "no-map", NULL)) {
-		pr_err("%s: a restricted DMA pool cannot have reusable, linux,cma-default or no-map\n",
+		pr_err("%s: remove reusable, linux,cma-default or no-map, which a pool cannot have\n",
 		       rmem->name);
 		return -EINVAL;
 	}
 
 	rmem->ops = &rmem_restricted_ops;
-	pr_info("Reserved memory: created restricted DMA pool at %pa, size %ld MiB\n",
-		&rmem->base, (unsigned long)rmem->size / SZ_1M);
+	pr_info("%s: reserved %lu MiB at %pa\n", rmem->name,
+		(unsigned long)rmem->size / SZ_1M, &rmem->base);
 	return 0;
 }
 
@@ -67,8 +67,8 @@ rmem_restricted_create(const struct restricted_dma_desc *desc)
 {
 	struct restricted_dma_pool *pool;
 
-	if (PageHighMem(pfn_to_page(PHYS_PFN(desc->start)))) {
-		pr_err("%s: must be accessible within the linear mapping\n",
+	if (PageHighMem(pfn_to_page(PHYS_PFN(desc->base)))) {
+		pr_err("%s: it must be in low memory, which has a linear mapping\n",
 		       desc->name);
 		return ERR_PTR(-EINVAL);
 	}
@@ -77,12 +77,12 @@ rmem_restricted_create(const struct restricted_dma_desc *desc)
 	 * This is RAM, and nobody knows what an earlier stage of the boot has
 	 * left in it. Clear it while nobody else can read it.
 	 */
-	memset(phys_to_virt(desc->start), 0, desc->size);
+	memset(phys_to_virt(desc->base), 0, desc->size);
 
 	pool = restricted_dma_pool_create(desc);
 	if (IS_ERR(pool))
 		pr_err("%s: cannot create a pool of %#llx bytes at %#llx: error %ld\n",
-		       desc->name, (u64)desc->size, (u64)desc->start,
+		       desc->name, (u64)desc->size, (u64)desc->base,
 		       PTR_ERR(pool));
 	return pool;
 }
@@ -97,9 +97,9 @@ static void __init rmem_restricted_add(struct device_node *np)
 		.fwnode = of_fwnode_handle(np),
 	};
 
-	/* It may have no memory, or have been refused by the setup above */
+	/* It may have no memory, or the setup above may have refused it */
 	if (rmem && rmem->ops == &rmem_restricted_ops) {
-		desc.start = rmem->base;
+		desc.base = rmem->base;
 		desc.size = rmem->size;
 		pool = rmem_restricted_create(&desc);
 	}

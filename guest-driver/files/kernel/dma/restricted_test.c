@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests of restricted DMA pools: which ranges can be a pool, how a pool
- * is found, which one a device gets, and that all its DMA is done there.
+ * is found, which one a device gets, and that all DMA of the device stays there.
  *
  * Pools stay until the system goes down, so each test leaves some memory
  * behind.
@@ -33,7 +33,7 @@
  */
 struct fixture {
 	struct restricted_dma_pool *pool;
-	phys_addr_t start;
+	phys_addr_t base;
 	struct device *dev;
 	struct restricted_dma_pool *default_pool;
 };
@@ -48,7 +48,7 @@ static struct device *new_device(struct kunit *test, const char *name)
 	return dev;
 }
 
-/* Memory for a pool, with as much before and behind it; never freed. */
+/* Memory for a pool, with as much before and after it; never freed. */
 static phys_addr_t new_range(struct kunit *test)
 {
 	void *vaddr = alloc_pages_exact(3 * POOL_SIZE, GFP_KERNEL | __GFP_ZERO);
@@ -58,11 +58,11 @@ static phys_addr_t new_range(struct kunit *test)
 }
 
 static struct restricted_dma_pool *
-create(phys_addr_t start, phys_addr_t size, const struct fwnode_handle *fwnode)
+create(phys_addr_t base, phys_addr_t size, const struct fwnode_handle *fwnode)
 {
 	struct restricted_dma_desc desc = {
 		.name = "kunit",
-		.start = start,
+		.base = base,
 		.size = size,
 		.nid = NUMA_NO_NODE,
 		.fwnode = fwnode,
@@ -72,20 +72,20 @@ create(phys_addr_t start, phys_addr_t size, const struct fwnode_handle *fwnode)
 }
 
 static struct restricted_dma_pool *new_pool(struct kunit *test,
-					    phys_addr_t start, size_t size)
+					    phys_addr_t base, size_t size)
 {
-	struct restricted_dma_pool *pool = create(start, size, NULL);
+	struct restricted_dma_pool *pool = create(base, size, NULL);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pool);
 	return pool;
 }
 
-/* A pool that the firmware describes in a way that cannot be used */
-static struct restricted_dma_pool *refused_pool(phys_addr_t start)
+/* A pool that the firmware describes wrongly */
+static struct restricted_dma_pool *refused_pool(phys_addr_t base)
 {
 	struct restricted_dma_desc desc = {
 		.name = "kunit-refused",
-		.start = start,
+		.base = base,
 		.size = POOL_SIZE,
 	};
 
@@ -100,8 +100,8 @@ static int restricted_test_init(struct kunit *test)
 	f->default_pool = restricted_dma_default;
 	restricted_dma_default = NULL;
 	test->priv = f;
-	f->start = new_range(test);
-	f->pool = new_pool(test, f->start, POOL_SIZE);
+	f->base = new_range(test);
+	f->pool = new_pool(test, f->base, POOL_SIZE);
 	f->dev = new_device(test, "restricted-kunit");
 	return 0;
 }
@@ -114,14 +114,14 @@ static void restricted_test_exit(struct kunit *test)
 		restricted_dma_default = f->default_pool;
 }
 
-static bool inside(phys_addr_t start, dma_addr_t addr, size_t size)
+static bool inside(phys_addr_t base, dma_addr_t addr, size_t size)
 {
-	return addr >= start && size <= POOL_SIZE &&
-	       addr - start <= POOL_SIZE - size;
+	return addr >= base && size <= POOL_SIZE &&
+	       addr - base <= POOL_SIZE - size;
 }
 
 static void expect_mapped_in(struct kunit *test, struct device *dev,
-			     phys_addr_t start)
+			     phys_addr_t base)
 {
 	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
 	dma_addr_t addr;
@@ -129,7 +129,7 @@ static void expect_mapped_in(struct kunit *test, struct device *dev,
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	addr = dma_map_single(dev, buf, SZ_4K, DMA_TO_DEVICE);
 	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(dev, addr));
-	KUNIT_EXPECT_TRUE(test, inside(start, addr, SZ_4K));
+	KUNIT_EXPECT_TRUE(test, inside(base, addr, SZ_4K));
 	dma_unmap_single(dev, addr, SZ_4K, DMA_TO_DEVICE);
 }
 
@@ -157,7 +157,7 @@ static void create_refuses_overlap(struct kunit *test)
 
 	for (int i = 0; i < ARRAY_SIZE(ranges); i++) {
 		KUNIT_EXPECT_PTR_EQ_MSG(test,
-					create(f->start + ranges[i].offset,
+					create(f->base + ranges[i].offset,
 					       ranges[i].size, NULL),
 					ERR_PTR(-EEXIST), "range %d", i);
 	}
@@ -167,14 +167,14 @@ static void create_allows_neighbours(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	new_pool(test, f->start - POOL_SIZE, POOL_SIZE);
-	new_pool(test, f->start + POOL_SIZE, POOL_SIZE);
+	new_pool(test, f->base - POOL_SIZE, POOL_SIZE);
+	new_pool(test, f->base + POOL_SIZE, POOL_SIZE);
 }
 
 static void find_wants_the_exact_range(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t end = f->start + POOL_SIZE;
+	phys_addr_t end = f->base + POOL_SIZE;
 	struct restricted_dma_pool *next = new_pool(test, end, POOL_SIZE);
 	static const struct {
 		s64 offset;
@@ -188,12 +188,12 @@ static void find_wants_the_exact_range(struct kunit *test)
 	};
 
 	KUNIT_EXPECT_PTR_EQ(test, f->pool,
-			    restricted_dma_pool_find(f->start, POOL_SIZE));
+			    restricted_dma_pool_find(f->base, POOL_SIZE));
 	KUNIT_EXPECT_PTR_EQ(test, next,
 			    restricted_dma_pool_find(end, POOL_SIZE));
 	for (int i = 0; i < ARRAY_SIZE(others); i++) {
 		KUNIT_EXPECT_NULL_MSG(test,
-				      restricted_dma_pool_find(f->start + others[i].offset,
+				      restricted_dma_pool_find(f->base + others[i].offset,
 							       others[i].size),
 				      "range %d", i);
 	}
@@ -210,28 +210,28 @@ static void find_by_node(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
-	pool = create(f->start + POOL_SIZE, POOL_SIZE, node);
+	pool = create(f->base + POOL_SIZE, POOL_SIZE, node);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pool);
 
 	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_pool_find_fwnode(node), pool);
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(other));
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(NULL));
 	fwnode_remove_software_node(other);
-	/* the pool goes on pointing to the other one */
+	/* The other node stays, because the pool still points to it */
 }
 
 static void refused_pool_is_known(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t start = f->start + POOL_SIZE;
-	struct restricted_dma_pool *pool = refused_pool(start);
+	phys_addr_t base = f->base + POOL_SIZE;
+	struct restricted_dma_pool *pool = refused_pool(base);
 
 	KUNIT_EXPECT_PTR_EQ(test, pool,
-			    restricted_dma_pool_find(start, POOL_SIZE));
+			    restricted_dma_pool_find(base, POOL_SIZE));
 	KUNIT_EXPECT_EQ(test, -ENXIO, restricted_dma_pool_attach(pool, f->dev));
 	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
 	/* It has no memory, so another pool may use the range */
-	new_pool(test, start, POOL_SIZE);
+	new_pool(test, base, POOL_SIZE);
 }
 
 static void attach_redirects_all_dma(struct kunit *test)
@@ -241,11 +241,11 @@ static void attach_redirects_all_dma(struct kunit *test)
 	void *vaddr;
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
-	expect_mapped_in(test, f->dev, f->start);
+	expect_mapped_in(test, f->dev, f->base);
 
 	vaddr = dma_alloc_coherent(f->dev, SZ_16K, &addr, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vaddr);
-	KUNIT_EXPECT_TRUE(test, inside(f->start, addr, SZ_16K));
+	KUNIT_EXPECT_TRUE(test, inside(f->base, addr, SZ_16K));
 	dma_free_coherent(f->dev, SZ_16K, vaddr, addr);
 }
 
@@ -267,12 +267,12 @@ static void detach_gives_memory_back(struct kunit *test)
 static void attach_again_moves(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t end = f->start + POOL_SIZE;
+	phys_addr_t end = f->base + POOL_SIZE;
 	struct restricted_dma_pool *next = new_pool(test, end, POOL_SIZE);
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
-	expect_mapped_in(test, f->dev, f->start);
+	expect_mapped_in(test, f->dev, f->base);
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(next, f->dev));
 	expect_mapped_in(test, f->dev, end);
 }
@@ -293,7 +293,7 @@ static void attach_refuses_iommu(struct kunit *test)
 static void default_pool_is_for_the_others(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t end = f->start + POOL_SIZE;
+	phys_addr_t end = f->base + POOL_SIZE;
 	struct restricted_dma_pool *named = new_pool(test, end, POOL_SIZE);
 	struct device *other = new_device(test, "restricted-kunit-other");
 
@@ -302,7 +302,7 @@ static void default_pool_is_for_the_others(struct kunit *test)
 
 	restricted_dma_default = f->pool;
 	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
-	expect_mapped_in(test, f->dev, f->start);
+	expect_mapped_in(test, f->dev, f->base);
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(named, other));
 	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(other));
@@ -323,7 +323,7 @@ static void default_pool_is_not_for_iommus(struct kunit *test)
 static void default_pool_is_set_once(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t end = f->start + POOL_SIZE;
+	phys_addr_t end = f->base + POOL_SIZE;
 
 	if (system_state > SYSTEM_SCHEDULING)
 		kunit_skip(test, "the default pool can be set at boot only");
@@ -340,7 +340,7 @@ static void unusable_default_pool_stops_dma(struct kunit *test)
 	dma_addr_t addr;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
-	restricted_dma_default = refused_pool(f->start + POOL_SIZE);
+	restricted_dma_default = refused_pool(f->base + POOL_SIZE);
 	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
 	KUNIT_EXPECT_NE(test, 0, dma_set_mask_and_coherent(f->dev,
 							   DMA_BIT_MASK(64)));
@@ -355,21 +355,21 @@ static void unbound_device_keeps_its_pool(struct kunit *test)
 	struct fixture *f = test->priv;
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
-	restricted_dma_unbind(f->dev);
-	expect_mapped_in(test, f->dev, f->start);
+	restricted_dma_cleanup(f->dev);
+	expect_mapped_in(test, f->dev, f->base);
 }
 
 static void mask_has_to_reach_the_whole_pool(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	u64 last = f->start + POOL_SIZE - 1;
+	u64 last = f->base + POOL_SIZE - 1;
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, last));
 	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, last - 1));
 	KUNIT_EXPECT_EQ(test, -EIO,
-			dma_set_mask(f->dev, f->start + POOL_SIZE / 2));
-	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, f->start - 1));
+			dma_set_mask(f->dev, f->base + POOL_SIZE / 2));
+	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, f->base - 1));
 	KUNIT_EXPECT_EQ(test, 0, dma_set_coherent_mask(f->dev, last));
 	KUNIT_EXPECT_EQ(test, -EIO, dma_set_coherent_mask(f->dev, last - 1));
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
@@ -432,7 +432,7 @@ static void kept_mapping_is_synced_in_parts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buf[0], 0);
 }
 
-/* Map the largest size until the pool is full; give back how often it went. */
+/* Map the largest size until the pool is full. Return how many fit. */
 static int fill(struct fixture *f, void *buf, dma_addr_t *addrs, int max)
 {
 	int count = 0;
@@ -465,7 +465,7 @@ static void full_pool_is_an_error(struct kunit *test)
 							   __GFP_NOWARN));
 		for (int i = 0; i < count; i++) {
 			KUNIT_EXPECT_TRUE(test,
-					  inside(f->start, addrs[i], MAP_MAX));
+					  inside(f->base, addrs[i], MAP_MAX));
 			dma_unmap_single(f->dev, addrs[i], MAP_MAX,
 					 DMA_TO_DEVICE);
 		}
@@ -473,7 +473,7 @@ static void full_pool_is_an_error(struct kunit *test)
 }
 
 static void expect_honest_maximum(struct kunit *test, struct device *dev,
-				  phys_addr_t start, size_t size)
+				  phys_addr_t base, size_t size)
 {
 	size_t max = dma_max_mapping_size(dev);
 	dma_addr_t addr;
@@ -486,7 +486,7 @@ static void expect_honest_maximum(struct kunit *test, struct device *dev,
 
 	addr = dma_map_single(dev, buf, max, DMA_TO_DEVICE);
 	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(dev, addr));
-	KUNIT_EXPECT_TRUE(test, inside(start, addr, max));
+	KUNIT_EXPECT_TRUE(test, inside(base, addr, max));
 	dma_unmap_single(dev, addr, max, DMA_TO_DEVICE);
 
 	addr = dma_map_single(dev, buf, 2 * max, DMA_TO_DEVICE);
@@ -496,10 +496,10 @@ static void expect_honest_maximum(struct kunit *test, struct device *dev,
 static void largest_mapping_is_honest(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	phys_addr_t end = f->start + POOL_SIZE;
+	phys_addr_t end = f->base + POOL_SIZE;
 
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
-	expect_honest_maximum(test, f->dev, f->start, POOL_SIZE);
+	expect_honest_maximum(test, f->dev, f->base, POOL_SIZE);
 
 	for (size_t size = PAGE_SIZE; size < POOL_SIZE; size *= 4) {
 		struct restricted_dma_pool *pool = new_pool(test, end, size);
@@ -514,7 +514,7 @@ static void largest_mapping_is_honest(struct kunit *test)
 struct worker {
 	struct task_struct *task;
 	struct device *dev;
-	phys_addr_t start;
+	phys_addr_t base;
 	u8 id;
 	int faults;
 };
@@ -536,7 +536,7 @@ static int map_and_look(void *data)
 		memset(buf, w->id, size);
 		addr = dma_map_single(w->dev, buf, size, DMA_BIDIRECTIONAL);
 		if (dma_mapping_error(w->dev, addr) ||
-		    !inside(w->start, addr, size)) {
+		    !inside(w->base, addr, size)) {
 			w->faults++;
 			break;
 		}
@@ -566,7 +566,7 @@ static void neighbours_leave_each_other_alone(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, other));
 	for (int i = 0; i < THREADS; i++) {
 		w[i].dev = i % 2 ? other : f->dev;
-		w[i].start = f->start;
+		w[i].base = f->base;
 		w[i].id = 1 + i;
 		w[i].task = kthread_run(map_and_look, &w[i], "restricted/%d", i);
 	}
