@@ -26,7 +26,7 @@ logged() {
 	local start=$SECONDS shown=$SECONDS progress="${RDP_PROGRESS:-}"
 	shift
 	mkdir -p "${log%/*}"
-	"$@" 2>&1 </dev/null | while IFS= read -r line; do
+	"$@" 2>&1 </dev/null | while IFS= read -r line || [[ $line ]]; do
 		printf '%s\n' "$line"
 		if [[ -t 2 ]]; then
 			printf '\r\033[K%s  %s' "$(minutes $((SECONDS - start)))" \
@@ -59,9 +59,7 @@ hold() {
 
 # apply_series TREE: brings build/TREE to the series; work in it is left alone
 apply_series() {
-	mkdir -p "$RDP_BUILD/locks"
-	flock "$RDP_BUILD/locks/series-$1" \
-		"$RDP_TOP/scripts/series/series" apply --keep "$1"
+	"$RDP_TOP/scripts/series/series" apply --keep "$1"
 }
 
 # worktree TREE FOLDER COMMIT: checks COMMIT of build/TREE out in FOLDER; files

@@ -9,11 +9,15 @@ from base import create
 from plumbing import config, git, git_text, identity, rev
 from progress import say
 from testbed.failure import Failure
-from tree import BRANCH, IN_STEP, STORES, Tree
+from tree import BRANCH, IN_STEP, STORES, Tree, locked
 
 
 def apply(args: Namespace) -> None:
-    tree = Tree(args.tree)
+    with locked(f"series-{args.tree}"):
+        _apply(args, Tree(args.tree))
+
+
+def _apply(args: Namespace, tree: Tree) -> None:
     source = own_source(tree, args.src)
     if not tree.exists():
         create(tree, source)
@@ -22,7 +26,8 @@ def apply(args: Namespace) -> None:
     if source and source != config(tree.path, "series.source"):
         raise Failure(f"{tree} was made from another source than {source}: "
                       "move it away first")
-    changed = tree.store_changed()
+    digest = tree.store.digest()
+    changed = tree.agreed_digest() != digest
     head, agreed = rev(tree.path, "HEAD"), rev(tree.path, IN_STEP)
     if not changed and head == agreed and not tree.dirty():
         return
@@ -41,8 +46,13 @@ def apply(args: Namespace) -> None:
         for name in backup(tree):
             say(f"what {tree} had is kept in its branch {name}")
     # Writes only files that differ, so that builds stay incremental.
-    git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
-    tree.in_step(made)
+    if not work:
+        # refuses where a file that git does not know is in the way
+        git(tree.path, "checkout", "-q", "--no-overwrite-ignore", "-B",
+            "series", made)
+    else:
+        git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
+    tree.in_step(made, digest)
     say(f"{tree}: {len(tree.store.patches())} patches")
 
 
@@ -60,7 +70,7 @@ def has_work(tree: Tree, made: str) -> bool:
     """Whether the tree is neither as the store has it nor as it last was."""
     agreed = rev(tree.path, IN_STEP) or "base"
     return tree.dirty() or on_another_branch(tree) or not (
-        tree.same("HEAD", made) or tree.same("HEAD", agreed))
+        tree.form("HEAD") in (tree.form(made), tree.form(agreed)))
 
 
 def on_another_branch(tree: Tree) -> bool:

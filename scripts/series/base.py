@@ -10,7 +10,7 @@ from typing import Optional, Tuple
 from plumbing import GIT_ENV, git, git_text, identity
 from progress import progress, run_counted, say
 from testbed.failure import Failure
-from tree import IN_STEP, SCRIPTS, Tree
+from tree import IN_STEP, SCRIPTS, Tree, locked
 
 UPSTREAM = identity("upstream", "upstream", "2000-01-01T00:00:00Z")
 
@@ -18,8 +18,9 @@ UPSTREAM = identity("upstream", "upstream", "2000-01-01T00:00:00Z")
 def opened(name: str) -> Tree:
     """The tree of that name, which is made if it is not there."""
     tree = Tree(name)
-    if not tree.exists():
-        create(tree, tree.source)
+    with locked(f"series-{name}"):
+        if not tree.exists():
+            create(tree, tree.source)
     tree.open()
     return tree
 

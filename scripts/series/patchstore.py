@@ -156,7 +156,10 @@ class Store:
     def is_in(self, tree: Path, name: str, env: Env) -> bool:
         """Whether the index has the whole change that a patch makes."""
         with self._split(tree, name) as (_, _, diff):
-            if not self.new_files(name) and not diff.stat().st_size:
+            text = diff.read_bytes()
+            # git apply does not insist on modes
+            if b"\nold mode " in text or not (
+                    self.new_files(name) or b"\ndiff --git " in text):
                 return False
             try:
                 git(tree, "apply", "--cached", "--check", "--reverse",
@@ -172,7 +175,7 @@ class Store:
         return True
 
     def write(self, tree: Path, base: str, head: str,
-              overwrite: bool = False) -> List[str]:
+              overwrite: bool = False) -> Tuple[List[str], str]:
         """Replaces the stored series by the commits base..head.
 
         A file that is in the place of a new one, but not part of the series,
@@ -183,20 +186,21 @@ class Store:
             fresh._fill(tree, base, head)
             fresh._compare(tree, base, head)
             patches, files = fresh.patches(), fresh.all_new_files()
+            digest = fresh.digest()
             for path in sorted(files - old_files):
                 target = self.root / "files" / path
                 if not (overwrite
                         or same(fresh.root / "files" / path, target)):
                     raise Failure(f"{shown(target)} exists and differs: move "
                                   "it away, or refresh --force")
-            for name in [*patches, "series",
-                         *(f"files/{path}" for path in files)]:
+            for path in old_files - files:
+                remove(self.root / "files", path)
+            for name in [*(f"files/{path}" for path in sorted(files)),
+                         *patches, "series"]:
                 place(fresh.root / name, self.root / name)
         for name in set(old_patches) - set(patches):
             (self.root / name).unlink()
-        for path in old_files - files:
-            remove(self.root / "files", path)
-        return patches
+        return patches, digest
 
     def _fill(self, tree: Path, base: str, head: str) -> None:
         if git(tree, "rev-list", "--merges", f"{base}..{head}"):
@@ -271,6 +275,8 @@ def same(source: Path, target: Path) -> bool:
 
     def key(path: Path):
         mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            return None
         if stat.S_ISLNK(mode):
             return os.readlink(path)
         return bool(mode & stat.S_IXUSR), path.read_bytes()
@@ -280,12 +286,14 @@ def same(source: Path, target: Path) -> bool:
 
 def place(source: Path, target: Path) -> None:
     """Moves source to target; a target that is equal keeps its time."""
-    if os.path.lexists(target):
-        if same(source, target):
-            return
-        target.unlink()
+    if os.path.lexists(target) and same(source, target):
+        return
     target.parent.resolve().mkdir(parents=True, exist_ok=True)
-    shutil.move(str(source), str(target))
+    partial = target.with_name(f".{target.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        partial.unlink()
+    shutil.copy2(source, partial, follow_symlinks=False)
+    os.replace(partial, target)
 
 
 def remove(root: Path, path: str) -> None:

@@ -13,7 +13,13 @@ from testbed.failure import Failure
 Env = Dict[str, str]
 
 GIT_ENV = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-           "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+           "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0",
+           "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+# A hook, an alias or 'git rebase -x' would lead git to their repository.
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR",
+             "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+             "GIT_NAMESPACE", "GIT_PREFIX"):
+    os.environ.pop(name, None)
 
 
 def git(tree: Path, *args: Union[str, Path], data: Optional[bytes] = None,

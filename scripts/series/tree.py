@@ -9,12 +9,13 @@ and neither overwrites the work of the other.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 from pathlib import Path
 from typing import Iterator, Optional
 
-from patchstore import Store
+from patchstore import FORM, Store
 from plumbing import config, git, rev
 from testbed import places
 from testbed.failure import Failure
@@ -35,6 +36,16 @@ OPERATIONS = {
     "sequencer": "a cherry-pick or revert",
     "BISECT_START": "a bisect",
 }
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Waits until no other process holds this name, then holds it."""
+    folder = places.BUILD / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / name, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class Tree:
@@ -59,7 +70,7 @@ class Tree:
         """Sets base."""
         base = (self.path / ".git").is_dir() and rev(
             self.path, "refs/tags/base^{commit}")
-        if not base:
+        if not base or rev(self.path, f"{base}^"):
             raise Failure(f"{self} is not a tree made by './run series apply "
                           f"{self.name}': move it away")
         self.base = base
@@ -83,23 +94,32 @@ class Tree:
         return rev(self.path, f"{one}^{{tree}}") == \
             rev(self.path, f"{two}^{{tree}}")
 
+    def form(self, commit: str, form: str = FORM) -> bytes:
+        """All commits after base as the store keeps them, but for trees."""
+        return git(self.path, "log", form, f"{self.base}..{commit}")
+
     def store_changed(self) -> bool:
         """Whether the store is not what it was when last in step."""
-        return config(self.path, "series.digest") != self.store.digest()
+        return self.agreed_digest() != self.store.digest()
 
-    def in_step(self, commit: str) -> None:
+    def agreed_digest(self) -> str:
+        return config(self.path, "series.digest")
+
+    def in_step(self, commit: str, digest: str) -> None:
+        """Notes that this commit and a store with this digest agree."""
         git(self.path, "update-ref", IN_STEP, commit)
-        git(self.path, "config", "series.digest", self.store.digest())
+        git(self.path, "config", "series.digest", digest)
 
     @contextlib.contextmanager
     def checkout(self, folder: Path, commit: str) -> Iterator[None]:
         """Has commit in folder, a work tree of its own, for a while."""
-        self._remove(folder)
-        git(self.path, "worktree", "add", "-q", "--detach", folder, commit)
-        try:
-            yield
-        finally:
+        with locked(f"tree-{folder.parent.name}-{folder.name}"):
             self._remove(folder)
+            git(self.path, "worktree", "add", "-q", "--detach", folder, commit)
+            try:
+                yield
+            finally:
+                self._remove(folder)
 
     def _remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
