@@ -7,6 +7,9 @@ RDP_BUILD="${RDP_BUILD:-$RDP_TOP/build}"
 RDP_CACHE="${RDP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restricted-dma}"
 export RDP_TOP RDP_BUILD RDP_CACHE
 
+# A hook, an alias or 'git rebase -x' would lead git to their repository
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
@@ -49,11 +52,12 @@ logged() {
 	die "failed; all of its output is in ${log#"$PWD/"}"
 }
 
-# hold NAME: waits until no other process holds this name, then holds it, as the
-# file descriptor held, until the script ends
+# hold NAME [FOLDER]: waits until no other process holds this name in FOLDER, or
+# build/, then holds it, as the file descriptor held, until the script ends
 hold() {
-	mkdir -p "$RDP_BUILD/locks"
-	exec {held}>"$RDP_BUILD/locks/$1"
+	local locks="${2:-$RDP_BUILD}/locks"
+	mkdir -p "$locks"
+	exec {held}>"$locks/$1"
 	flock "$held"
 }
 
@@ -65,9 +69,11 @@ apply_series() {
 # worktree TREE FOLDER COMMIT: checks COMMIT of build/TREE out in FOLDER; files
 # that do not differ keep their time, so that builds stay incremental
 worktree() {
-	local tree="$RDP_BUILD/$1" folder=$2 commit
+	local tree="$RDP_BUILD/$1" folder=$2 commit owner
 	commit=$(git -C "$tree" rev-parse --verify -q "$3^{commit}") ||
 		die "build/$1 has no commit '$3': run './run series apply $1'"
+	owner=$(git -C "$folder" rev-parse --git-common-dir 2>/dev/null) || true
+	[[ $owner -ef $tree/.git ]] || rm -rf "$folder"
 	git -C "$tree" worktree prune
 	[[ -e $folder ]] ||
 		git -C "$tree" worktree add -q --detach "$folder" "$commit"
@@ -89,7 +95,9 @@ set_kbuild_options() {
 # kernel_arch, cross, kernel_image and debian_arch
 use_arch() {
 	local line
-	line=$(grep "^$1 " "$RDP_TOP/scripts/build/arch.conf") ||
+	line=$(awk -v name="$1" '$1 == name && !/^#/' \
+		"$RDP_TOP/scripts/build/arch.conf")
+	[[ $line ]] ||
 		die "no architecture is called '$1'; scripts/build/arch.conf lists them"
 	# shellcheck disable=SC2034 # they are for the caller
 	read -r arch kernel_arch cross kernel_image debian_arch <<<"$line"
