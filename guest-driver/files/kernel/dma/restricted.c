@@ -24,8 +24,9 @@
  * allocator is empty, so a device that depends on it can do no DMA at all. The
  * alternative would be to let the device loose on all memory.
  *
- * Locking: restricted_dma_mutex protects all lists. It is taken when a device
- * is set up, never while it does I/O.
+ * Locking: restricted_dma_mutex protects the lists and the default pool. It is
+ * taken when a driver is bound or unbound and by readers of debugfs, never while
+ * a device does I/O.
  *
  * Cost: there are few pools, and they are looked up only when a device is set
  * up. A list is enough.
@@ -39,6 +40,7 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -47,15 +49,16 @@
 
 /**
  * struct restricted_dma_user - a device that uses a pool
- * @node:	Member of the users of its pool.
+ * @node:	Member of the users of @pool.
+ * @pool:	The pool.
  * @dev:	The device. It is bound to a driver, so it needs no reference.
  */
 struct restricted_dma_user {
 	struct list_head node;
+	struct restricted_dma_pool *pool;
 	struct device *dev;
 };
 
-/* Protects the list of pools, the users of each, and the default pool */
 static DEFINE_MUTEX(restricted_dma_mutex);
 
 static LIST_HEAD(restricted_dma_pools);
@@ -77,7 +80,7 @@ static struct io_tlb_mem *restricted_dma_empty_mem(void)
 	mem->for_alloc = true;
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	spin_lock_init(&mem->lock);
-	INIT_LIST_HEAD(&mem->pools);
+	INIT_LIST_HEAD_RCU(&mem->pools);
 #endif
 	return mem;
 }
@@ -140,10 +143,10 @@ DEFINE_SHOW_ATTRIBUTE(restricted_dma_devices);
  * caller.
  *
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
- * Return: The new pool, or an ERR_PTR(): -EINVAL if the range is empty or goes
- * past the end of the address space, -EEXIST if it overlaps another pool,
- * -ENOMEM if there is no memory for the slot table, or the error of
- * set_memory_decrypted().
+ * Return: The new pool, or an ERR_PTR(): -EINVAL if the range is smaller than a
+ * slot or goes past the end of the address space, -EEXIST if it overlaps
+ * another pool, -ENOMEM if there is no memory for the slot table, or the error
+ * of set_memory_decrypted().
  */
 struct restricted_dma_pool *
 restricted_dma_pool_create(const struct restricted_dma_desc *desc)
@@ -232,13 +235,13 @@ restricted_dma_pool_find_fwnode(const struct fwnode_handle *fwnode)
 }
 
 /**
- * restricted_dma_pool_of() - the pool that a device is attached to
+ * restricted_dma_pool_find_dev() - find the pool that a device is attached to
  * @dev:	The device.
  *
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The pool, or NULL.
  */
-struct restricted_dma_pool *restricted_dma_pool_of(struct device *dev)
+struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev)
 {
 	struct restricted_dma_pool *pool;
 
@@ -302,7 +305,8 @@ static struct restricted_dma_user *restricted_dma_find_user(struct device *dev)
 /**
  * restricted_dma_pool_add_user() - list a device among the users of a pool
  * @pool:	The pool.
- * @dev:	The device. If another pool lists it, it moves.
+ * @dev:	The device. If another pool lists it, it moves. If this pool does,
+ *		it stays in its place.
  *
  * The list is what the file "devices" in debugfs shows. A device that is bound
  * to no driver is not listed; this does nothing for it.
@@ -320,26 +324,27 @@ int restricted_dma_pool_add_user(struct restricted_dma_pool *pool,
 
 	guard(mutex)(&restricted_dma_mutex);
 	user = restricted_dma_find_user(dev);
-	if (user) {
-		list_move_tail(&user->node, &pool->users);
-		return 0;
+	if (!user) {
+		user = kzalloc(sizeof(*user), GFP_KERNEL);
+		if (!user)
+			return -ENOMEM;
+		user->dev = dev;
+		INIT_LIST_HEAD(&user->node);
 	}
-
-	user = kzalloc(sizeof(*user), GFP_KERNEL);
-	if (!user)
-		return -ENOMEM;
-	user->dev = dev;
-	list_add_tail(&user->node, &pool->users);
+	if (user->pool != pool) {
+		user->pool = pool;
+		list_move_tail(&user->node, &pool->users);
+	}
 	return 0;
 }
 
 /**
- * restricted_dma_pool_remove_user() - take a device off the list of users
+ * restricted_dma_remove_user() - take a device off the list of users
  * @dev:	The device. It may be on no list.
  *
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
  */
-void restricted_dma_pool_remove_user(struct device *dev)
+void restricted_dma_remove_user(struct device *dev)
 {
 	struct restricted_dma_user *user;
 

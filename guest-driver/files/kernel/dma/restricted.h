@@ -49,10 +49,10 @@ restricted_dma_pool_usable(const struct restricted_dma_pool *pool)
 	return pool->mem->nslabs;
 }
 
-struct restricted_dma_pool *restricted_dma_pool_of(struct device *dev);
+struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev);
 int restricted_dma_pool_add_user(struct restricted_dma_pool *pool,
 				 struct device *dev);
-void restricted_dma_pool_remove_user(struct device *dev);
+void restricted_dma_remove_user(struct device *dev);
 
 int restricted_acpi_check(struct device *dev, const struct resource *res);
 

@@ -19,8 +19,7 @@
  * the firmware must follow.
  */
 
-#define pr_fmt(fmt) "restricted DMA: " fmt
-#define dev_fmt pr_fmt
+#define dev_fmt(fmt) "restricted DMA: " fmt
 
 #include <linux/acpi.h>
 #include <linux/dma-restricted.h>

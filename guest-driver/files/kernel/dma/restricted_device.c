@@ -9,22 +9,22 @@
  *     device tree, see of_dma_configure_id(), or in the _DSD of an ACPI device.
  *  3. The default pool, unless the device is behind an IOMMU.
  *
- * 2 and 3 are settled each time a driver is bound, after the bus has set up DMA
- * and before the driver is probed. At that point the device cannot hold any DMA
- * memory. It stays attached when the driver is unbound: page_pool, for
- * instance, may undo its mappings later, and has to find the pool they are in.
- * Being attached without doing DMA does no harm.
+ * Each time a driver is bound, after the bus has set up DMA and before the
+ * probe, 2 applies if the firmware names a pool. Otherwise a device keeps the
+ * pool it is attached to; if it has none, 3 applies. A device stays attached
+ * when its driver is unbound: page_pool, for instance, may undo mappings later,
+ * and has to find their pool. Being attached without doing DMA does no harm.
  *
  * A device that does DMA without ever being bound to a driver is not seen here.
  * Whoever creates it has to attach it, usually with of_dma_configure().
  *
- * Locking: the driver core lets one thread at a time bind or unbind the driver
- * of a device, or of the virtio device below it. So nothing here needs a lock;
- * restricted.c protects its own lists.
+ * Locking: callers serialise. The driver core binds and unbinds a device under
+ * its lock. A virtio device exists only while its parent is bound, so its attach
+ * of the parent cannot overlap with the parent's own bind or unbind.
+ * restricted.c protects its lists.
  */
 
-#define pr_fmt(fmt) "restricted DMA: " fmt
-#define dev_fmt pr_fmt
+#define dev_fmt(fmt) "restricted DMA: " fmt
 
 #include <linux/acpi.h>
 #include <linux/device.h>
@@ -35,7 +35,7 @@
 #include <linux/swiotlb.h>
 #include "restricted.h"
 
-/* Does @dev use direct mapping? Nothing else looks at dma_io_tlb_mem. */
+/* Does @dev use direct mapping? Nothing else confines DMA to a pool. */
 static bool restricted_dma_is_direct(struct device *dev)
 {
 	return !device_iommu_mapped(dev) && !get_dma_ops(dev);
@@ -62,7 +62,7 @@ static int restricted_dma_set_pool(struct device *dev,
  * device does not reach its pool.
  *
  * Context: Process context, may sleep. Nobody else attaches or detaches @dev at
- * the same time.
+ * the same time. Takes restricted_dma_mutex.
  * Return: 0, -EOPNOTSUPP if the device does not use direct mapping, usually
  * because it is behind an IOMMU and would bypass the pool, -ENXIO if the pool
  * is unusable, or -ENOMEM.
@@ -74,12 +74,13 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 	int err;
 
 	if (!restricted_dma_is_direct(dev)) {
-		dev_err(dev, "cannot use a pool from behind an IOMMU: the platform must give the device only one of them\n");
+		dev_err(dev, "cannot use pool %s of %#llx bytes at %#llx from behind an IOMMU: the platform must give the device only one of them\n",
+			pool->name, (u64)pool->size, (u64)pool->base);
 		return -EOPNOTSUPP;
 	}
 	if (!restricted_dma_pool_usable(pool)) {
-		dev_err(dev, "pool %s is unusable: an earlier message says why\n",
-			pool->name);
+		dev_err(dev, "pool %s of %#llx bytes at %#llx is unusable: an earlier message says why\n",
+			pool->name, (u64)pool->size, (u64)pool->base);
 		return -ENXIO;
 	}
 
@@ -97,11 +98,11 @@ EXPORT_SYMBOL_GPL(restricted_dma_pool_attach);
  *		memory: what it still holds could no longer be freed.
  *
  * Context: Process context, may sleep. Nobody else attaches or detaches @dev at
- * the same time.
+ * the same time. Takes restricted_dma_mutex.
  */
 void restricted_dma_pool_detach(struct device *dev)
 {
-	restricted_dma_cleanup(dev);
+	restricted_dma_remove_user(dev);
 	swiotlb_dev_set_mem(dev, NULL);
 }
 
@@ -122,19 +123,17 @@ static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
 
 		if (PTR_ERR_OR_ZERO(ref) == -ENOENT)
 			return NULL;
-		if (IS_ERR(ref)) {
-			dev_err_probe(dev, PTR_ERR(ref),
-				      "restricted DMA: memory-region is broken: the firmware must refer to a device\n");
-			return ERR_CAST(ref);
-		}
+		if (IS_ERR(ref))
+			return dev_err_cast_probe(dev, ref,
+				"restricted DMA: memory-region is broken: the firmware must refer to a device\n");
 		pool = restricted_dma_pool_find_fwnode(ref);
 		if (pool)
 			return pool;
 		if (fwnode_property_match_string(ref, "compatible",
 						 "restricted-dma-pool") >= 0)
-			return ERR_PTR(dev_err_probe(dev, -EPROBE_DEFER,
-				       "restricted DMA: pool %pfw does not exist yet\n",
-				       ref));
+			return dev_err_ptr_probe(dev, -EPROBE_DEFER,
+				"restricted DMA: pool %pfw does not exist yet\n",
+				ref);
 	}
 }
 
@@ -142,10 +141,11 @@ static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
  * restricted_dma_configure() - give a device its pool before it is probed
  * @dev:	The device, whose bus has set up DMA for it.
  *
- * Context: Process context, may sleep. @dev is being bound to a driver.
+ * Context: Process context, may sleep. @dev is being bound to a driver. Takes
+ * restricted_dma_mutex.
  * Return: 0, also if there is no pool for @dev. Otherwise the driver must not
  * be probed: -EPROBE_DEFER if the pool may come later, or an error of
- * restricted_dma_pool_attach().
+ * fwnode_find_reference() or restricted_dma_pool_attach().
  */
 int restricted_dma_configure(struct device *dev)
 {
@@ -161,9 +161,9 @@ int restricted_dma_configure(struct device *dev)
 	if (pool)
 		return restricted_dma_pool_attach(pool, dev);
 
-	if (dma_is_restricted(dev))
-		return restricted_dma_set_pool(dev,
-					       restricted_dma_pool_of(dev));
+	pool = restricted_dma_pool_find_dev(dev);
+	if (pool)
+		return restricted_dma_set_pool(dev, pool);
 
 	pool = READ_ONCE(restricted_dma_default);
 	if (!pool || !restricted_dma_is_direct(dev))
@@ -176,11 +176,12 @@ int restricted_dma_configure(struct device *dev)
  * @dev:	The device. It stays attached to its pool.
  *
  * Context: Process context, may sleep. @dev is being unbound from a driver.
+ * Takes restricted_dma_mutex.
  */
 void restricted_dma_cleanup(struct device *dev)
 {
 	if (dma_is_restricted(dev))
-		restricted_dma_pool_remove_user(dev);
+		restricted_dma_remove_user(dev);
 }
 
 /**
@@ -188,7 +189,8 @@ void restricted_dma_cleanup(struct device *dev)
  * @dev:	A device that is attached to a pool.
  *
  * Context: Any.
- * Return: The physical address of the last byte.
+ * Return: The physical address of the last byte, or the largest phys_addr_t if
+ * the pool is unusable.
  */
 phys_addr_t restricted_dma_phys_limit(struct device *dev)
 {
@@ -201,6 +203,16 @@ static u64 restricted_dma_bus_limit(struct device *dev, u64 mask)
 	return min_not_zero(mask, dev->bus_dma_limit);
 }
 
+/* Does the bus of @dev have an address for all of its pool? */
+static bool restricted_dma_translates(struct device *dev)
+{
+	phys_addr_t first = dev->dma_io_tlb_mem->defpool.start;
+	phys_addr_t last = restricted_dma_phys_limit(dev);
+
+	return phys_to_dma_unencrypted(dev, first) != DMA_MAPPING_ERROR &&
+	       phys_to_dma_unencrypted(dev, last) != DMA_MAPPING_ERROR;
+}
+
 /**
  * restricted_dma_supported() - can a device with this DMA mask use its pool?
  * @dev:	A device that is attached to a pool.
@@ -210,20 +222,16 @@ static u64 restricted_dma_bus_limit(struct device *dev, u64 mask)
  * address.
  *
  * Context: Any.
- * Return: true if the pool is usable and @mask covers all of it.
+ * Return: true if the pool is usable and @mask and the bus reach all of it.
  */
 bool restricted_dma_supported(struct device *dev, u64 mask)
 {
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
-	dma_addr_t first, last;
+	phys_addr_t last = restricted_dma_phys_limit(dev);
 
-	if (!mem->nslabs)
+	if (!dev->dma_io_tlb_mem->nslabs || !restricted_dma_translates(dev))
 		return false;
-
-	first = phys_to_dma_unencrypted(dev, mem->defpool.start);
-	last = phys_to_dma_unencrypted(dev, restricted_dma_phys_limit(dev));
-	return first != DMA_MAPPING_ERROR && last != DMA_MAPPING_ERROR &&
-	       last <= restricted_dma_bus_limit(dev, mask);
+	return phys_to_dma_unencrypted(dev, last) <=
+	       restricted_dma_bus_limit(dev, mask);
 }
 
 /**
@@ -231,18 +239,21 @@ bool restricted_dma_supported(struct device *dev, u64 mask)
  * @dev:	A device for which restricted_dma_supported() is false.
  * @mask:	The DMA mask.
  *
- * Context: Any.
+ * Context: Any. Rate limited.
  */
 void restricted_dma_report_unsupported(struct device *dev, u64 mask)
 {
 	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
 	u64 limit = restricted_dma_bus_limit(dev, mask);
+	u64 first = mem->defpool.start;
+	u64 last = restricted_dma_phys_limit(dev);
 
-	if (!mem->nslabs) {
+	if (!mem->nslabs)
 		dev_err_ratelimited(dev, "no DMA, because the default pool is unusable: an earlier message says why\n");
-		return;
-	}
-	dev_err_ratelimited(dev, "%d-bit DMA does not reach the pool [%#llx-%#llx]: it needs a pool below %#llx\n",
-			    fls64(limit), (u64)mem->defpool.start,
-			    (u64)restricted_dma_phys_limit(dev), limit + 1);
+	else if (!restricted_dma_translates(dev))
+		dev_err_ratelimited(dev, "dma-ranges does not cover the pool [%#llx-%#llx]: the firmware must extend it\n",
+				    first, last);
+	else
+		dev_err_ratelimited(dev, "%d-bit DMA does not reach the pool [%#llx-%#llx]: it needs a pool below %#llx\n",
+				    fls64(limit), first, last, limit + 1);
 }

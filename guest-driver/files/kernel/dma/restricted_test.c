@@ -10,11 +10,13 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/device.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -217,7 +219,7 @@ static void find_by_node(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(other));
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(NULL));
 	fwnode_remove_software_node(other);
-	/* The other node stays, because the pool still points to it */
+	/* @node stays, because the pool points to it */
 }
 
 static void refused_pool_is_known(struct kunit *test)
@@ -359,6 +361,44 @@ static void unbound_device_keeps_its_pool(struct kunit *test)
 	expect_mapped_in(test, f->dev, f->base);
 }
 
+static void users_are_listed_while_bound(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->base + POOL_SIZE;
+	struct restricted_dma_pool *next = new_pool(test, end, POOL_SIZE);
+
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->pool->users));
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&f->pool->users));
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&f->pool->users));
+	KUNIT_EXPECT_TRUE(test, list_empty(&next->users));
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(next, f->dev));
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->pool->users));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&next->users));
+	restricted_dma_cleanup(f->dev);
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->pool->users));
+	KUNIT_EXPECT_TRUE(test, list_empty(&next->users));
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(next, f->dev));
+	restricted_dma_pool_detach(f->dev);
+	KUNIT_EXPECT_TRUE(test, list_empty(&next->users));
+}
+
+static void attach_again_keeps_the_order(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct device *other = new_device(test, "restricted-kunit-other");
+	struct list_head *first;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, other));
+	first = f->pool->users.next;
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	KUNIT_EXPECT_PTR_EQ(test, first, f->pool->users.next);
+}
+
 static void mask_has_to_reach_the_whole_pool(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -375,6 +415,23 @@ static void mask_has_to_reach_the_whole_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
 	KUNIT_EXPECT_EQ(test, dma_get_required_mask(f->dev),
 			DMA_BIT_MASK(fls64(last)));
+}
+
+static void bus_has_to_reach_the_whole_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct bus_dma_region half[] = {
+		{ .cpu_start = f->base, .dma_start = f->base,
+		  .size = POOL_SIZE / 2 },
+		{}
+	};
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	f->dev->dma_range_map = half;
+	KUNIT_EXPECT_EQ(test, -EIO, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
+	half[0].size = POOL_SIZE;
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(f->dev, DMA_BIT_MASK(64)));
+	f->dev->dma_range_map = NULL;
 }
 
 static void data_is_copied_both_ways(struct kunit *test)
@@ -595,7 +652,10 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(default_pool_is_set_once),
 	KUNIT_CASE(unusable_default_pool_stops_dma),
 	KUNIT_CASE(unbound_device_keeps_its_pool),
+	KUNIT_CASE(users_are_listed_while_bound),
+	KUNIT_CASE(attach_again_keeps_the_order),
 	KUNIT_CASE(mask_has_to_reach_the_whole_pool),
+	KUNIT_CASE(bus_has_to_reach_the_whole_pool),
 	KUNIT_CASE(detach_gives_memory_back),
 	KUNIT_CASE(data_is_copied_both_ways),
 	KUNIT_CASE(kept_mapping_is_synced_in_parts),
