@@ -273,6 +273,29 @@ static void test_broken(void)
     stop(&m);
 }
 
+/* A device that broke because its driver had accepted nothing */
+static void test_refused(void)
+{
+    const uint8_t refused = (RUNNING & ~VIRTIO_CONFIG_S_FEATURES_OK) |
+                            VIRTIO_CONFIG_S_NEEDS_RESET;
+    Migration m = { .options = BLK "drive=disk0 " };
+
+    start_source(&m, RDP_FEATURES);
+    start_destination(&m);
+    rdp_reset(&m.source);
+    rdp_set_status(&m.source, RUNNING);
+    rdp_set_status(&m.source, RUNNING);
+    g_assert_cmphex(rdp_status(&m.source), ==, refused);
+
+    migrate_by_file(&m);
+    take_over(&m);
+    g_assert_cmphex(rdp_status(&m.dest), ==, refused);
+    rdp_set_status(&m.dest, RUNNING);
+    g_assert_cmphex(rdp_status(&m.dest), ==, refused);
+    rdp_blk_assert_works(&m.dest, RDP_FEATURES, false);
+    stop(&m);
+}
+
 /* Requests in flight: a disk that fails a write, which stops the machine */
 
 #define FAILING                                                             \
@@ -633,6 +656,7 @@ int main(int argc, char **argv)
     qtest_add_data_func("/restricted-dma/migration/master-off/packed",
                         &packed, test_master_off);
     qtest_add_func("/restricted-dma/migration/broken", test_broken);
+    qtest_add_func("/restricted-dma/migration/refused", test_refused);
     qtest_add_func("/restricted-dma/migration/in-flight", test_in_flight);
     for (i = 0; i < ARRAY_SIZE(lies); i++) {
         g_autofree char *path = g_strdup_printf(

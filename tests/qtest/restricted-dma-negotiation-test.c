@@ -28,6 +28,7 @@ typedef enum Op {
     QUEUE,          /* enable the queue; a request waits in it */
     EMPTY_QUEUE,    /* enable the queue */
     KICK,           /* kick it; if it is empty, put the request in first */
+    DISABLE_QUEUE,  /* write 0 to queue_enable, which breaks the device */
     RESET,
     MASTER_OFF,     /* turn bus mastering off */
 } Op;
@@ -40,6 +41,7 @@ typedef struct Step {
 typedef enum Outcome {
     SERVED,         /* the request is served */
     BROKEN,         /* nothing is accessed, and the device needs a reset */
+    REFUSED,        /* the same, and FEATURES_OK never shows */
     UNTOUCHED,      /* nothing is accessed */
 } Outcome;
 
@@ -121,25 +123,37 @@ static const Sequence sequences[] = {
         { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { RESET }, { KICK },
     } },
 
-    { "DRIVER_OK after a reset", BROKEN, {
+    { "DRIVER_OK after a reset", REFUSED, {
         { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
         { EMPTY_QUEUE }, { RESET }, { STATUS, A | D | OK }, { KICK },
     } },
-    { "nothing but DRIVER_OK", BROKEN, {
+    { "nothing but DRIVER_OK", REFUSED, {
         { QUEUE }, { STATUS, OK }, { KICK },
     } },
-    { "DRIVER_OK first of all", BROKEN, {
+    { "DRIVER_OK first of all", REFUSED, {
         { STATUS, OK }, { QUEUE }, { KICK },
+    } },
+    { "FEATURES_OK and DRIVER_OK together, twice", REFUSED, {
+        { STATUS, A | D | F | OK }, { STATUS, A | D | F | OK }, { QUEUE },
+        { KICK },
+    } },
+    { "FEATURES_OK alone between the two", REFUSED, {
+        { STATUS, A | D | F | OK }, { STATUS, A | D | F },
+        { STATUS, A | D | F | OK }, { QUEUE }, { KICK },
+    } },
+    { "FEATURES_OK of a device that broke first", REFUSED, {
+        { STATUS, A | D }, { DISABLE_QUEUE }, { STATUS, A | D | F | OK },
+        { QUEUE }, { KICK },
     } },
     { "FEATURES_OK skipped", BROKEN, {
         { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { QUEUE },
         { STATUS, A | D | OK }, { KICK },
     } },
-    { "accepted after DRIVER_OK", BROKEN, {
+    { "accepted after DRIVER_OK", REFUSED, {
         { STATUS, A | D }, { QUEUE }, { STATUS, A | D | OK },
         { ACCEPT, RDP_FEATURES }, { KICK },
     } },
-    { "FEATURES_OK after DRIVER_OK", BROKEN, {
+    { "FEATURES_OK after DRIVER_OK", REFUSED, {
         { STATUS, A | D }, { QUEUE }, { STATUS, A | D | OK },
         { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F | OK }, { KICK },
     } },
@@ -158,7 +172,7 @@ static const Sequence sequences[] = {
         { EMPTY_QUEUE }, { STATUS, A | D | F | OK }, { STATUS, A | D },
         { ACCEPT, 0 }, { STATUS, A | D | F | OK }, { KICK },
     } },
-    { "upper features left over from before the reset", BROKEN, {
+    { "upper features left over from before the reset", REFUSED, {
         { STATUS, A | D }, { ACCEPT, RDP_FEATURES }, { STATUS, A | D | F },
         { RESET }, { STATUS, A | D }, { ACCEPT_LOW, 0 },
         { STATUS, A | D | F }, { QUEUE }, { STATUS, A | D | F | OK }, { KICK },
@@ -208,6 +222,9 @@ static void do_step(Driver *drv, const Step *step)
     case EMPTY_QUEUE:
         rdp_ring_enable(&drv->ring);
         break;
+    case DISABLE_QUEUE:
+        rdp_common_writew(&drv->dev, VIRTIO_PCI_COMMON_Q_ENABLE, 0);
+        break;
     case KICK:
         add_request(drv);
         rdp_ring_kick(&drv->ring);
@@ -224,16 +241,26 @@ static void do_step(Driver *drv, const Step *step)
     }
 }
 
+static void assert_broken(Driver *drv, Outcome outcome)
+{
+    g_assert_true(rdp_needs_reset(&drv->dev));
+    if (outcome == REFUSED) {
+        g_assert_cmphex(rdp_status(&drv->dev) & F, ==, 0);
+    }
+}
+
 /* No status but a reset helps, nor do other features */
-static void assert_stays_broken(Driver *drv)
+static void assert_stays_broken(Driver *drv, Outcome outcome)
 {
     unsigned status;
 
+    assert_broken(drv, outcome);
     for (status = 1; status <= UINT8_MAX; status += status) {
         rdp_accept(&drv->dev, RDP_FEATURES);
         rdp_set_status(&drv->dev, status);
+        assert_broken(drv, outcome);
         rdp_set_status(&drv->dev, status | A | D | F | OK);
-        g_assert_true(rdp_needs_reset(&drv->dev));
+        assert_broken(drv, outcome);
         rdp_ring_kick(&drv->ring);
     }
 }
@@ -249,8 +276,8 @@ static void assert_outcome(Driver *drv, Outcome outcome)
         return;
     }
 
-    if (outcome == BROKEN) {
-        assert_stays_broken(drv);
+    if (outcome != UNTOUCHED) {
+        assert_stays_broken(drv, outcome);
     }
     rdp_assert_idle(guest);
 }
@@ -292,7 +319,8 @@ static void test_sequences(const void *data)
 static void run_subset(Driver *drv, uint64_t features)
 {
     g_autofree char *name = g_strdup_printf("features 0x%" PRIx64, features);
-    Outcome outcome = features == RDP_FEATURES ? SERVED : BROKEN;
+    bool accepted = features == RDP_FEATURES;
+    Outcome outcome = accepted ? SERVED : REFUSED;
     const Sequence ways[] = {
         { name, outcome, {
             { STATUS, A }, { STATUS, A | D }, { ACCEPT, features },
@@ -307,7 +335,7 @@ static void run_subset(Driver *drv, uint64_t features)
             { ACCEPT, features }, { STATUS, A | D | F | OK }, { QUEUE },
             { KICK },
         } },
-        { name, BROKEN, {
+        { name, accepted ? BROKEN : REFUSED, {
             { STATUS, A | D }, { ACCEPT, features }, { QUEUE },
             { STATUS, A | D | OK }, { KICK },
         } },
@@ -317,7 +345,7 @@ static void run_subset(Driver *drv, uint64_t features)
     for (i = 0; i < ARRAY_SIZE(ways); i++) {
         run(drv, &ways[i]);
     }
-    g_assert_true(rdp_negotiate(&drv->dev, features) == (outcome == SERVED));
+    g_assert_true(rdp_negotiate(&drv->dev, features) == accepted);
 }
 
 /* Only all three features together are enough, whatever the order of writes */
@@ -400,7 +428,7 @@ static void test_iommu_later(void)
     rdp_set_status(&drv.dev, A | D | F | OK);
     rdp_ring_enable(&drv.ring);
     rdp_ring_kick(&drv.ring);
-    assert_outcome(&drv, BROKEN);
+    assert_outcome(&drv, REFUSED);
     rdp_device_stop(&drv.dev);
 }
 

@@ -168,7 +168,7 @@ bool virtio_restricted_dma_validate_features(VirtIODevice *vdev)
 VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
                                                        uint8_t val)
 {
-    bool start = val & VIRTIO_CONFIG_S_DRIVER_OK;
+    bool consent;
 
     if (!virtio_dma_is_restricted(vdev) || !val) {
         return VIRTIO_STATUS_ACT;
@@ -177,17 +177,20 @@ VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
         virtio_restricted_dma_error(vdev, "%s: driver cleared FEATURES_OK "
                                     "without a reset", vdev->name);
     }
-    if (vdev->broken) {
-        return start ? VIRTIO_STATUS_RECORD : VIRTIO_STATUS_ACT;
+    if (!(val & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        return VIRTIO_STATUS_ACT;
     }
-    if (start && !(val & VIRTIO_CONFIG_S_FEATURES_OK &&
-                   virtio_restricted_dma_validate_features(vdev))) {
+    consent = val & VIRTIO_CONFIG_S_FEATURES_OK &&
+              virtio_restricted_dma_validate_features(vdev);
+    if (!consent && !vdev->broken) {
         virtio_restricted_dma_error(
             vdev, "%s: driver did not accept %s", vdev->name,
             virtio_restricted_dma_feature_name(vdev->restricted_dma));
+    }
+    if (!consent) {
         return VIRTIO_STATUS_REFUSE;
     }
-    return VIRTIO_STATUS_ACT;
+    return vdev->broken ? VIRTIO_STATUS_RECORD : VIRTIO_STATUS_ACT;
 }
 
 void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n)
