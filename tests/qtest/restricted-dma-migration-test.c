@@ -186,7 +186,7 @@ typedef struct Variant {
                     "-global virtio-mmio.restricted-dma-pool=poola " \
                     "-device virtio-blk-device,id=dev0,drive=disk0,packed=on," \
                     "bus=virtio-mmio-bus.0 "
-#define SILENT      "-global virtio-mmio.restricted-dma-negotiate=off "
+#define QUIET       "-global virtio-mmio.restricted-dma-negotiate=off "
 #define PACKED      BIT_ULL(VIRTIO_F_RING_PACKED)
 
 static const Variant variants[] = {
@@ -194,7 +194,7 @@ static const Variant variants[] = {
     { "packed", PCI_BLK, false, RDP_FEATURES | PACKED },
     { "mmio/split", MMIO_BLK, true, RDP_FEATURES },
     { "mmio/packed", MMIO_BLK, true, RDP_FEATURES | PACKED },
-    { "mmio/silent", MMIO_BLK SILENT, true,
+    { "mmio/silent", MMIO_BLK QUIET, true,
       RDP_FEATURES & ~BIT_ULL(RDP_F_RESTRICTED_DMA) },
 };
 
@@ -465,7 +465,7 @@ static const Mismatch mismatches[] = {
     { "mmio/device-on-other-pool", POOL("a") POOL("b") MMIO ON_POOL("a"),
       POOL("a") POOL("b") MMIO ON_POOL("b"), "same address" },
     { "mmio/device-no-longer-negotiates", POOL("a") MMIO ON_POOL("a"),
-      POOL("a") MMIO ON_POOL("a") SILENT,
+      POOL("a") MMIO ON_POOL("a") QUIET,
       "restricted-dma-negotiate" },
 };
 

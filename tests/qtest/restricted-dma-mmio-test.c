@@ -15,7 +15,7 @@
 
 #define MODERN      "-global virtio-mmio.force-legacy=false "
 #define POOLED      MODERN "-global virtio-mmio.restricted-dma-pool=poola "
-#define SILENT      "restricted-dma-negotiate=off"
+#define QUIET       "restricted-dma-negotiate=off"
 #define MMIO_BLK    "-device virtio-blk-device,id=dev0,drive=disk0,packed=on," \
                     "bus=virtio-mmio-bus.2"
 #define PCI_BLK     "-device virtio-blk-pci,drive=disk0,packed=on," \
@@ -39,9 +39,9 @@ static const Setup setups[] = {
       MMIO_BLK, false, V1 | AP | RD },
     { "mmio-iothread", POOLED "-object iothread,id=io0 "
       MMIO_BLK ",iothread=io0", false, V1 | AP | RD },
-    { "mmio-silent", POOLED "-global virtio-mmio." SILENT " " MMIO_BLK,
+    { "mmio-silent", POOLED "-global virtio-mmio." QUIET " " MMIO_BLK,
       false, V1 | AP },
-    { "pci-silent", PCI_BLK "," SILENT, true, V1 | AP },
+    { "pci-silent", PCI_BLK "," QUIET, true, V1 | AP },
 };
 
 static RdpGuest *start(const Setup *setup, RdpDevice *dev)

@@ -6,9 +6,10 @@
 #ifndef HW_MEM_RESTRICTED_DMA_INTERNAL_H
 #define HW_MEM_RESTRICTED_DMA_INTERNAL_H
 
+#include "exec/memory.h"
 #include "hw/mem/restricted-dma-pool.h"
 
-/* No pool ends above this address, so base + size never wraps. */
+/* Limit of size, and of addr + size: with POOLS_END_MAX, no sum wraps. */
 #define RESTRICTED_DMA_POOL_END_MAX (1ULL << 56)
 
 struct RestrictedDMAPool {

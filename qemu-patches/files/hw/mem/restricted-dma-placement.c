@@ -2,8 +2,9 @@
  * Where restricted DMA pools go in the memory map
  *
  * restricted_dma_pools_map() places all pools once and for all.  A board that
- * has to know where they will end before it can tell what @base is asks
- * restricted_dma_pools_end(), which makes the same plan and throws it away.
+ * has to know where they would end, before it maps them or settles on a @base,
+ * asks restricted_dma_pools_end(), which makes the same plan and throws it
+ * away.
  *
  * A plan follows from @base and the properties of the pools and from nothing
  * else, so that the same command line gives the same memory map.
@@ -21,7 +22,10 @@
 #include "system/hostmem.h"
 #include "trace.h"
 
-/* Caps the end of all pools, so that no sum wraps; no machine has so much. */
+/*
+ * No implicit pool starts above this, so that no sum wraps; no machine has so
+ * much.
+ */
 #define POOLS_END_MAX   (1ULL << 62)
 
 /* As many as the four characters of an ACPI name can tell apart */

@@ -137,7 +137,7 @@ void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev)
     rd->base = rd->pool->base;
     rd->size = rd->pool->size;
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
-    rd->violations = 0;
+    qatomic_set(&rd->violations, 0);
     QLIST_INSERT_HEAD(&rd->pool->devices, rd, next);
     trace_restricted_dma_pool_attach(rd->pool->id, rd->qom_path);
 }

@@ -106,10 +106,7 @@ bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
         return true;
     }
     rd->pool = restricted_dma_pool_find(id, errp);
-    if (!rd->pool) {
-        return false;
-    }
-    return true;
+    return rd->pool != NULL;
 }
 
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
@@ -130,12 +127,14 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
 void virtio_restricted_dma_plugged(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
-    DeviceState *transport = qdev_get_parent_bus(DEVICE(vdev))->parent;
-    bool is_part = OBJECT(vdev)->parent == OBJECT(transport);
+    DeviceState *transport;
+    bool is_part;
 
     if (!rd) {
         return;
     }
+    transport = qdev_get_parent_bus(DEVICE(vdev))->parent;
+    is_part = OBJECT(vdev)->parent == OBJECT(transport);
     vdev->host_features |= virtio_restricted_dma_features(rd);
     vdev->dma_as = restricted_dma_pool_as(rd->pool);
     /* The user knows the transport only if the device is a part of it. */
@@ -165,6 +164,22 @@ bool virtio_restricted_dma_validate_features(VirtIODevice *vdev)
     return virtio_restricted_dma_accepted(vdev);
 }
 
+/* The driver starts the device without having accepted the restriction. */
+static void virtio_restricted_dma_no_consent(VirtIODevice *vdev)
+{
+    const RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (virtio_bus_device_iommu_enabled(vdev)) {
+        virtio_restricted_dma_error(vdev, "%s: driver started the device, but "
+                                    "was refused because of an IOMMU; remove "
+                                    "the IOMMU or the pool", rd->qom_path);
+    } else {
+        virtio_restricted_dma_error(vdev, "%s: driver did not accept %s",
+                                    vdev->name,
+                                    virtio_restricted_dma_feature_name(rd));
+    }
+}
+
 VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
                                                        uint8_t val)
 {
@@ -183,12 +198,10 @@ VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
     consent = val & VIRTIO_CONFIG_S_FEATURES_OK &&
               virtio_restricted_dma_validate_features(vdev);
     if (!consent && !vdev->broken) {
-        virtio_restricted_dma_error(
-            vdev, "%s: driver did not accept %s", vdev->name,
-            virtio_restricted_dma_feature_name(vdev->restricted_dma));
+        virtio_restricted_dma_no_consent(vdev);
     }
     if (!consent) {
-        return VIRTIO_STATUS_REFUSE;
+        return VIRTIO_STATUS_RECORD_NO_CONSENT;
     }
     return vdev->broken ? VIRTIO_STATUS_RECORD : VIRTIO_STATUS_ACT;
 }
@@ -291,7 +304,7 @@ void virtio_restricted_dma_pre_load(VirtIODevice *vdev)
 
     if (rd) {
         rd->pool_loaded = false;
-        qatomic_set(&rd->refused, false);
+        qatomic_set(&rd->address_refused, false);
     }
 }
 
@@ -321,7 +334,7 @@ int virtio_restricted_dma_post_load(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
 
-    return rd && qatomic_read(&rd->refused) ? -EINVAL : 0;
+    return rd && qatomic_read(&rd->address_refused) ? -EINVAL : 0;
 }
 
 /* Registers */
@@ -353,7 +366,7 @@ void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
     if (vdev->broken) {
         return;
     }
-    qatomic_set(&rd->refused, true);
+    qatomic_set(&rd->address_refused, true);
     restricted_dma_violation(rd, addr, len, what);
     virtio_restricted_dma_error(vdev, "%s: %s at 0x%" PRIx64 " with "
                                 "0x%" PRIx64 " bytes is outside "

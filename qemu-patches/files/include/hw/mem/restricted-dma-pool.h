@@ -6,9 +6,10 @@
 #ifndef HW_MEM_RESTRICTED_DMA_POOL_H
 #define HW_MEM_RESTRICTED_DMA_POOL_H
 
-#include "exec/memory.h"
-#include "hw/boards.h"
+#include "exec/hwaddr.h"
 #include "qapi/qapi-types-restricted-dma.h"
+#include "qemu/queue.h"
+#include "qemu/units.h"
 #include "qom/object.h"
 
 #define TYPE_RESTRICTED_DMA_POOL "restricted-dma-pool"
@@ -67,7 +68,8 @@ typedef struct RestrictedDMADevice {
     /* Written by any thread, atomically */
 
     /**
-     * @violations: Number of refused accesses since the device was attached.
+     * @violations: How often an address outside @pool stopped the device
+     * since it was attached.
      */
     uint64_t violations;
 
@@ -78,10 +80,10 @@ typedef struct RestrictedDMADevice {
     unsigned logged;
 
     /**
-     * @refused: An access was refused since a migration stream was last
-     * about to be loaded.
+     * @address_refused: An address was refused since a migration stream was
+     * last about to be loaded.
      */
-    bool refused;
+    bool address_refused;
 
     /* Written while a migration stream is loaded, under the BQL */
 

@@ -102,7 +102,7 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
  * It may if it is not restricted.  Otherwise the driver must have accepted
  * VIRTIO_F_RESTRICTED_DMA, unless the device does not offer it, with the
  * features that it depends on, and no IOMMU may translate the driver's
- * addresses: an IOMMU is reported.
+ * addresses; the first driver refused because of an IOMMU is reported.
  *
  * Returns: true if it may.
  */
@@ -122,10 +122,10 @@ void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n);
 typedef enum VirtIOStatusVerdict {
     /* The device does what the value says. */
     VIRTIO_STATUS_ACT,
-    /* The device is broken and does not start; the driver reads it back. */
+    /* The device is broken and does not start; only the value is stored. */
     VIRTIO_STATUS_RECORD,
     /* The same, but without FEATURES_OK, which would look like consent. */
-    VIRTIO_STATUS_REFUSE,
+    VIRTIO_STATUS_RECORD_NO_CONSENT,
 } VirtIOStatusVerdict;
 
 /**
@@ -136,7 +136,8 @@ typedef enum VirtIOStatusVerdict {
  * Breaks a restricted device if its driver takes back FEATURES_OK, or sets
  * DRIVER_OK without having accepted the restriction.
  *
- * Returns: the verdict on @val; NEEDS_RESET is the caller's to set.
+ * Returns: the verdict on @val.  The caller sets NEEDS_RESET and, with
+ * VIRTIO_STATUS_ACT, validates a new FEATURES_OK.
  */
 VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
                                                        uint8_t val);
@@ -159,7 +160,9 @@ int virtio_restricted_dma_load(VirtIODevice *vdev);
 /**
  * virtio_restricted_dma_post_load: fail if a stream had a bad address
  *
- * Context: after rings and requests in flight were mapped.
+ * Context: after the rings, and the requests that virtio_load() brought, were
+ * mapped.  What later sections bring (virtio-scsi requests, virtio-gpu backing
+ * store) is theirs to check.
  *
  * Returns: 0, or -EINVAL if an address was outside the pool, which has been
  * reported.
