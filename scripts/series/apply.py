@@ -45,13 +45,11 @@ def _apply(args: Namespace, tree: Tree) -> None:
     if work:
         for name in backup(tree):
             say(f"what {tree} had is kept in its branch {name}")
-    # Writes only files that differ, so that builds stay incremental.
-    if not work:
-        # refuses where a file that git does not know is in the way
-        git(tree.path, "checkout", "-q", "--no-overwrite-ignore", "-B",
-            "series", made)
-    else:
-        git(tree.path, "checkout", "-q", "--force", "-B", "series", made)
+        git(tree.path, "reset", "-q", "--hard")
+    # Writes only files that differ, so that builds stay incremental; fails
+    # where a file that git does not know is in the way.
+    git(tree.path, "checkout", "-q", "--no-overwrite-ignore", "-B", "series",
+        made)
     tree.in_step(made, digest)
     say(f"{tree}: {len(tree.store.patches())} patches")
 

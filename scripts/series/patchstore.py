@@ -12,7 +12,7 @@ A store is a folder with
 A new file belongs to one patch and no later patch changes it, so that
 the file that is read here is the file that the patch adds.
 
-Store.write() turns commits into this form, Store.commits() turns it back.
+Store.fresh() turns commits into this form, Store.commits() turns it back.
 Both work on git objects only: no work tree is touched, and equal input gives
 equal commit ids on every machine (the committer is the author).
 """
@@ -21,11 +21,10 @@ import contextlib
 import hashlib
 import os
 import re
-import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 from plumbing import (Change, Env, changes, commits_between, git, git_list,
                       git_text, identity, private_index, subject)
@@ -68,19 +67,24 @@ class Store:
                 for line in head.rpartition(b"\n---\n")[2].splitlines()
                 if line.startswith(NEW_FILE)]
 
-    def all_new_files(self) -> Set[str]:
-        return {path for name in self.patches()
-                for path in self.new_files(name)}
+    def parts(self) -> List[str]:
+        """Everything that is the series, by names from root, the list last."""
+        patches = self.patches()
+        files = {f"files/{path}" for name in patches
+                 for path in self.new_files(name)}
+        return [*sorted(files), *patches, "series"]
 
     def content(self, path: str) -> Tuple[str, bytes]:
         """(git mode, content) of a new file."""
         full = self.root / "files" / path
         try:
             mode = full.lstat().st_mode
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise Failure(f"{shown(full)} is missing") from None
         if stat.S_ISLNK(mode):
             return "120000", os.fsencode(os.readlink(full))
+        if stat.S_ISDIR(mode):
+            raise Failure(f"{shown(full)} is a folder instead of a file")
         return "100755" if mode & stat.S_IXUSR else "100644", full.read_bytes()
 
     def digest(self) -> str:
@@ -97,6 +101,13 @@ class Store:
                 mode, content = self.content(path)
                 add(os.fsencode(path), mode.encode(), content)
         return total.hexdigest()
+
+    def condition(self) -> str:
+        """What shows that the store changed: its digest, or why it has none."""
+        try:
+            return self.digest()
+        except Failure as failure:
+            return str(failure)
 
     def commits(self, tree: Path, base: str) -> List[str]:
         """Makes the commits of the series on top of base, in order."""
@@ -167,40 +178,24 @@ class Store:
             except Failure:
                 return False
         for path in self.new_files(name):
-            mode, content = self.content(path)
+            try:
+                mode, content = self.content(path)
+            except Failure:
+                return False
             blob = git_text(tree, "hash-object", "--stdin", data=content)
             entry = git_text(tree, "ls-files", "--stage", path, env=env)
             if not entry.startswith(f"{mode} {blob} "):
                 return False
         return True
 
-    def write(self, tree: Path, base: str, head: str,
-              overwrite: bool = False) -> Tuple[List[str], str]:
-        """Replaces the stored series by the commits base..head.
-
-        A file that is in the place of a new one, but not part of the series,
-        is overwritten only on request."""
-        old_patches, old_files = self.patches(), self.all_new_files()
+    @contextlib.contextmanager
+    def fresh(self, tree: Path, base: str, head: str) -> Iterator["Store"]:
+        """The commits base..head as a store, in a temporary folder."""
         with tempfile.TemporaryDirectory(prefix="series-") as folder:
-            fresh = Store(Path(folder))
-            fresh._fill(tree, base, head)
-            fresh._compare(tree, base, head)
-            patches, files = fresh.patches(), fresh.all_new_files()
-            digest = fresh.digest()
-            for path in sorted(files - old_files):
-                target = self.root / "files" / path
-                if not (overwrite
-                        or same(fresh.root / "files" / path, target)):
-                    raise Failure(f"{shown(target)} exists and differs: move "
-                                  "it away, or refresh --force")
-            for path in old_files - files:
-                remove(self.root / "files", path)
-            for name in [*(f"files/{path}" for path in sorted(files)),
-                         *patches, "series"]:
-                place(fresh.root / name, self.root / name)
-        for name in set(old_patches) - set(patches):
-            (self.root / name).unlink()
-        return patches, digest
+            store = Store(Path(folder))
+            store._fill(tree, base, head)
+            store._compare(tree, base, head)
+            yield store
 
     def _fill(self, tree: Path, base: str, head: str) -> None:
         if git(tree, "rev-list", "--merges", f"{base}..{head}"):
@@ -266,43 +261,3 @@ def mail(tree: Path, commit: str, new: List[Change], old: List[str]) -> bytes:
         text += b"\n" + git(tree, "diff-tree", "-p", "--binary",
                             "--no-commit-id", *DIFF, commit, "--", *old)
     return text
-
-
-def same(source: Path, target: Path) -> bool:
-    """Whether target may become source without loss: equal or not there."""
-    if not os.path.lexists(target):
-        return True
-
-    def key(path: Path):
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            return None
-        if stat.S_ISLNK(mode):
-            return os.readlink(path)
-        return bool(mode & stat.S_IXUSR), path.read_bytes()
-
-    return key(source) == key(target)
-
-
-def place(source: Path, target: Path) -> None:
-    """Moves source to target; a target that is equal keeps its time."""
-    if os.path.lexists(target) and same(source, target):
-        return
-    target.parent.resolve().mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        partial.unlink()
-    shutil.copy2(source, partial, follow_symlinks=False)
-    os.replace(partial, target)
-
-
-def remove(root: Path, path: str) -> None:
-    """Removes root/path and the folders below root that it leaves empty."""
-    full = root / path
-    if os.path.lexists(full):
-        full.unlink()
-    folder = full.parent
-    while folder != root and not folder.is_symlink() \
-            and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

@@ -32,8 +32,10 @@ def git(tree: Path, *args: Union[str, Path], data: Optional[bytes] = None,
                           check=False)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Failure(f"git {args[0]}: "
-                      f"{lines[0] if lines else f'exit {done.returncode}'}")
+        text = lines[0] if lines else f"exit {done.returncode}"
+        if text.endswith(":") and lines[1:]:
+            text += f" {lines[1].strip()}"
+        raise Failure(f"git {args[0]}: {text}")
     return done.stdout
 
 

@@ -5,6 +5,7 @@ from argparse import Namespace
 from typing import Optional, Set
 
 from plumbing import commits_between, git_list, git_text, rev
+from placing import replace
 from progress import say
 from testbed.failure import Failure
 from tree import BRANCH, IN_STEP, STORES, Tree, locked
@@ -25,29 +26,42 @@ def _refresh(args: Namespace, tree: Tree) -> None:
     tree.open()
     tree.require_settled()
     require_branch(tree)
+    condition = tree.store.condition()
     head = git_text(tree.path, "rev-parse", "HEAD^{commit}")
     if commits_between(tree.path, head, tree.base):
         raise Failure(f"{tree}: HEAD is not on top of the tag 'base'")
     if not args.force:
-        lost = lost_in_store(tree, head)
-        if lost:
-            raise Failure(f"{lost} changed in {STORES[tree.name]} since "
-                          f"{tree} was in step with it: 'refresh --force' "
-                          "overwrites it")
-    gone = vanished(tree.store, tree.path, tree.base)
-    if gone and not args.drop:
-        for subject in gone:
+        require_no_loss(tree, head)
+    dropped = vanished(tree.store, tree.path, tree.base, head)
+    if dropped and not args.drop:
+        for subject in dropped:
             say(subject)
         raise Failure(f"{tree} no longer has the patches above: bring them "
                       "back ('git reflog' has them), or let them go with "
                       "'refresh --drop'")
     if tree.dirty():
         say(f"{tree} has changes that are not committed: they are not stored")
-    patches, digest = tree.store.write(tree.path, tree.base, head,
-                                       overwrite=args.force)
-    tree.in_step(head, digest)
-    say(f"{STORES[tree.name]}: {len(patches)} patches"
-        + (f", {len(gone)} dropped" if gone else ""))
+    count = write(tree, head, condition, args.force)
+    say(f"{STORES[tree.name]}: {count} patches"
+        + (f", {len(dropped)} dropped" if dropped else ""))
+
+
+def write(tree: Tree, head: str, condition: str, overwrite: bool) -> int:
+    """Stores the commits up to head, and says what the store has no more.
+
+    condition: that of the store when it was judged."""
+    with tree.store.fresh(tree.path, tree.base, head) as fresh:
+        if tree.store.condition() != condition:
+            raise Failure(f"{STORES[tree.name]} changed while refresh worked: "
+                          "nothing is stored; refresh again")
+        placed = replace(tree.store, fresh, tree.journal, overwrite)
+        tree.in_step(head, fresh.digest())
+        count = len(fresh.patches())
+    for name in placed.overwritten:
+        say(f"overwritten, was not of the series: {name}")
+    for name in placed.gone:
+        say(f"gone: {name}")
+    return count
 
 
 def require_branch(tree: Tree) -> None:
@@ -59,6 +73,20 @@ def require_branch(tree: Tree) -> None:
         raise Failure(f"{tree} is {where}: 'git checkout series' goes back to "
                       "the series, 'git checkout -B series' makes this the "
                       "series")
+
+
+def require_no_loss(tree: Tree, head: str) -> None:
+    """Fails where storing head would overwrite a change of the store."""
+    hint = "'refresh --force' overwrites it"
+    if tree.journal.exists():
+        hint = f"a refresh was broken off before: {hint}"
+    try:
+        lost = lost_in_store(tree, head)
+    except Failure as failure:
+        raise Failure(f"{failure}: {hint}") from None
+    if lost:
+        raise Failure(f"{lost} changed in {STORES[tree.name]} since {tree} "
+                      f"was in step with it: {hint}")
 
 
 def lost_in_store(tree: Tree, head: str) -> Optional[str]:

@@ -95,8 +95,16 @@ class Tree:
             rev(self.path, f"{two}^{{tree}}")
 
     def form(self, commit: str, form: str = FORM) -> bytes:
-        """All commits after base as the store keeps them, but for trees."""
+        """The commits after base, the last one first, to be compared.
+
+        FORM takes the tree, the message, and the author's name, address and
+        time, but not the time's zone.  Committer and notes never count."""
         return git(self.path, "log", form, f"{self.base}..{commit}")
+
+    @property
+    def journal(self) -> Path:
+        """Where refresh notes what it has yet to remove from the store."""
+        return self.path / ".git" / "series-leaving"
 
     def store_changed(self) -> bool:
         """Whether the store is not what it was when last in step."""

@@ -10,6 +10,7 @@ from typing import Dict, Union
 
 TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
+GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 
 
 def run(*command: Union[str, Path], **options) -> subprocess.CompletedProcess:
@@ -27,7 +28,10 @@ class Scratch(unittest.TestCase):
             prefix=f"test-{type(self).__name__.lower()}-")
         self.addCleanup(folder.cleanup)
         self.top = Path(folder.name)
-        self.env: Dict[str, str] = {**os.environ}
+        # a hook would lead git to the repository it belongs to
+        self.env: Dict[str, str] = {
+            name: value for name, value in os.environ.items()
+            if name not in GIT_PLACES}
 
     def path(self, name: str) -> Path:
         return self.top / name

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/series/series on a small upstream of its own."""
 
+import contextlib
 import io
 import os
 import pty
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
-from typing import Dict, Optional, Tuple, Union
+from typing import Dict, Iterator, Optional, Tuple, Union
 
 from scratch import SCRIPTS, Scratch
 
@@ -17,6 +19,29 @@ sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "series")]
 import progress  # noqa: E402
 
 NAME, MAIL = "A Développer", "a@example.org"
+# Runs a program that kills itself before its n-th change below a folder.
+KILLER = """\
+import os, runpy, signal, sys
+left, folder = int(sys.argv[1]), sys.argv[2] + "/"
+def hook(event, args):
+    global left
+    if event == "os.rename" or event == "os.remove" and \\
+            not str(args[0]).endswith(".new"):
+        left -= str(args[0]).startswith(folder)
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+del sys.argv[:3]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+sys.addaudithook(hook)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def chunks(terminal: int) -> Iterator[str]:
+    """What a terminal shows, until nobody writes to it any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            yield os.read(terminal, 1 << 16).decode()
 
 
 class Series(Scratch):
@@ -371,6 +396,340 @@ class Series(Scratch):
         self.series("refresh", "qemu")
         self.assertEqual(len(self.patches()), 5)
 
+    def assert_kept(self, log: str) -> None:
+        """The commits survive what a build does, and a plain apply."""
+        self.series("apply", "qemu", "--keep")
+        self.assertEqual(self.git("log", "--format=%B", "base.."), log)
+        self.series("apply", "qemu", refused="refresh qemu")
+        self.put("tests/qtest/pulled.c", "not listed\n")
+        self.put("qemu-patches/files/file0.c", "pulled\n")
+        self.series("apply", "qemu", "--keep", refused="refresh qemu")
+        self.assertEqual(self.git("log", "--format=%B", "base.."), log)
+
+    def test_apply_keeps_a_message(self):
+        self.four_commits()
+        self.git("commit", "-q", "--amend", "-m", "mem: much better")
+        self.assert_kept(self.git("log", "--format=%B", "base.."))
+
+    def test_apply_keeps_an_order(self):
+        self.four_commits()
+        self.env["GIT_SEQUENCE_EDITOR"] = "sed -i '3{h;d};4{G}'"
+        self.git("rebase", "-q", "-i", "base")
+        self.assert_kept(self.git("log", "--format=%B", "base.."))
+
+    def test_apply_keeps_a_split(self):
+        """A commit made of one that is split keeps the last tree."""
+        self.four_commits()
+        self.git("reset", "-q", "HEAD~1")
+        self.git("commit", "-q", "-a", "-m", "mem: step 3")
+        self.commit("mem: the rest")
+        self.assert_kept(self.git("log", "--format=%B", "base.."))
+
+    def test_apply_keeps_files_that_git_does_not_know(self):
+        self.four_commits()
+        name = f"qemu-patches/{self.patches()[-1]}"
+        self.edit(name, "New-file: file3.c", "New-file: file3.c\n"
+                  "New-file: mine.c\nNew-file: mine.log")
+        self.put("build/qemu/.git/info/exclude", "*.log\n")
+        for mine, other in (("mine.c", "mine.log"), ("mine.log", "mine.c")):
+            self.put(f"qemu-patches/files/{mine}", "pulled\n")
+            self.put(f"qemu-patches/files/{other}", "pulled\n")
+            self.put(f"build/qemu/{mine}", "hours of work\n")
+            for option in ("--keep", "--force"):
+                self.series("apply", "qemu", option, refused=f": {mine}")
+            self.put("build/qemu/old.c", "being edited\n")
+            self.series("apply", "qemu", "--force", refused=f": {mine}")
+            self.assertEqual(self.get(f"build/qemu/{mine}"),
+                             "hours of work\n")
+            self.path(f"build/qemu/{mine}").unlink()
+        self.series("apply", "qemu", "--force")
+
+    def test_refresh_keeps_a_stored_message(self):
+        self.four_commits()
+        name = f"qemu-patches/{self.patches()[1]}"
+        self.edit(name, "What it is good for.", "Written in the store.")
+        before = self.stored()
+        self.series("refresh", "qemu", refused="a message or the order")
+        self.assertEqual(self.stored(), before)
+        self.series("refresh", "qemu", "--force")
+        self.assertIn("What it is good for.", self.get(name))
+
+    def test_refresh_keeps_a_stored_order(self):
+        self.commit("mem: one", **{"one.c": "1\n"})
+        self.commit("mem: two", **{"two.c": "2\n"})
+        self.series("refresh", "qemu")
+        names = "".join(f"{name}\n" for name in reversed(self.patches()))
+        self.put("qemu-patches/series", names)
+        self.series("refresh", "qemu", refused="a message or the order")
+        self.assertEqual(self.get("qemu-patches/series"), names)
+
+    def test_killed_refresh(self):
+        """Wherever refresh is killed, the next one makes up for it."""
+        self.four_commits()
+        self.git("rm", "-q", "file3.c")
+        self.put("build/qemu/file3.c/deep.c", "a folder now\n")
+        self.put("build/qemu/file2.c", "2 and more\n")
+        self.git("add", "-A")
+        self.git("reset", "-q", "--soft", "HEAD~2")
+        self.git("commit", "-q", "-m", "mem: step 2")
+        self.commit("mem: more", **{"file4.c": "4\n"})
+        words = SCRIPTS / "series" / "series", "refresh", "qemu", "--drop"
+        folders = "qemu-patches", "tests", "build"
+        for name in folders:
+            shutil.copytree(self.path(name), self.path(f"saved/{name}"),
+                            symlinks=True)
+        results = []
+        for step in range(1, 20):
+            killed = self.call(sys.executable, "-B", "-c", KILLER, str(step),
+                               self.path("qemu-patches"), *words)
+            if killed.returncode == 0:
+                results.append(self.stored())
+                break
+            told = self.call(*words)
+            if told.returncode:
+                self.assertIn("broken off before: 'refresh --force'",
+                              told.stderr)
+                self.series(*words[1:], "--force")
+            results.append(self.stored())
+            for name in folders:
+                shutil.rmtree(self.path(name))
+                shutil.copytree(self.path(f"saved/{name}"), self.path(name),
+                                symlinks=True)
+        self.assertGreater(len(results), 8)
+        self.assertEqual(results, results[-1:] * len(results))
+
+    def test_apply_after_a_killed_refresh(self):
+        """A store that is half written does not become the tree."""
+        self.four_commits()
+        self.put("build/qemu/file3.c", "3 and more\n")
+        self.git("commit", "-q", "-a", "--amend", "-m", "mem: step 3b")
+        head = self.git("rev-parse", "HEAD")
+        # the first leaves the patch and the list to do, the second the list
+        for _ in range(2):
+            self.call(sys.executable, "-B", "-c", KILLER, "2",
+                      self.path("qemu-patches"), SCRIPTS / "series/series",
+                      "refresh", "qemu")
+            self.series("apply", "qemu", "--keep", refused="refresh qemu")
+            self.assertEqual(self.git("rev-parse", "HEAD"), head)
+        self.series("refresh", "qemu")
+
+    def test_git_of_a_hook(self):
+        """The repository that a hook belongs to gets nothing."""
+        self.four_commits()
+        hook = self.path("hook")
+        for words in (["init", "-q", hook],
+                      ["-C", hook, "commit", "-q", "--allow-empty", "-m", "x"],
+                      ["-C", hook, "read-tree", "HEAD"]):
+            self.assertEqual(self.call("git", *words).returncode, 0)
+        before = {path: path.read_bytes() for path in hook.rglob("*")
+                  if path.is_file()}
+        self.env.update(GIT_DIR=str(hook / ".git"),
+                        GIT_WORK_TREE=str(hook),
+                        GIT_INDEX_FILE=str(hook / ".git/index"))
+        self.series("refresh", "qemu")
+        self.put("qemu-patches/files/file0.c", "pulled\n")
+        self.series("apply", "qemu")
+        self.assertEqual(self.get("build/qemu/file0.c"), "pulled\n")
+        shutil.rmtree(self.path("build/qemu"))
+        self.series("apply", "qemu", "--src", self.path("upstream"))
+        self.assertEqual(before, {path: path.read_bytes() for path in
+                                  hook.rglob("*") if path.is_file()})
+
+    def test_vanished_mode(self):
+        self.path("build/qemu/old.c").chmod(0o755)
+        self.commit("mem: mode")
+        self.series("refresh", "qemu")
+        self.git("reset", "-q", "--hard", "base")
+        self.assertEqual(self.assert_refused("--drop"), "mem: mode\n")
+
+    def test_vanished_mode_beside_a_change(self):
+        self.path("build/qemu/old.c").chmod(0o755)
+        self.edit("build/qemu/old.c", "line 3\n", "line three\n")
+        self.commit("mem: one")
+        self.series("refresh", "qemu")
+        self.git("reset", "-q", "--soft", "base")
+        self.git("update-index", "--chmod=-x", "old.c")
+        self.env["GIT_AUTHOR_DATE"] = "2020-01-01T00:00:00Z"
+        self.git("commit", "-q", "-m", "mem: all")
+        self.assertEqual(self.assert_refused("--drop"), "mem: one\n")
+
+    def test_vanished_empty_commit(self):
+        self.commit("mem: only a text")
+        self.series("refresh", "qemu")
+        self.git("reset", "-q", "--hard", "base")
+        self.assertEqual(self.assert_refused("--drop"), "mem: only a text\n")
+
+    def test_moved_base(self):
+        self.four_commits()
+        self.git("tag", "-f", "base", "HEAD~2")
+        self.assert_refused("not a tree made by", "--drop", "--force")
+        self.series("apply", "qemu", "--force", refused="not a tree made by")
+
+    def test_new_file_becomes_a_folder(self):
+        """And the other way round."""
+        for one, two in (("foo", "foo/bar"), ("foo/bar", "foo")):
+            self.git("reset", "-q", "--hard", "base")
+            self.commit("mem: foo", **{one: "1\n"})
+            self.series("refresh", "qemu", "--drop")
+            self.git("rm", "-q", one)
+            self.put(f"build/qemu/{two}", "2\n")
+            self.git("add", "-A")
+            self.git("commit", "-q", "--amend", "--no-edit")
+            told = self.series("refresh", "qemu")
+            self.assertIn(f"gone: files/{one}\n", told)
+            self.assertEqual(self.get(f"qemu-patches/files/{two}"), "2\n")
+            self.assertEqual(self.series("apply", "qemu"), "")
+
+    def test_something_that_stays_is_in_the_way(self):
+        self.put("qemu-patches/files/foo/notes", "foreign\n")
+        self.put("qemu-patches/files/bar", "foreign\n")
+        self.commit("mem: foo", **{"foo": "1\n"})
+        self.assert_refused("files/foo is a folder")
+        self.git("reset", "-q", "--hard", "base")
+        self.commit("mem: bar", **{"bar/foo": "1\n"})
+        self.assert_refused("files/bar is a file")
+
+    def when_git_runs(self, words: str, action: str) -> None:
+        """Has action done once, before git runs with these words."""
+        real = shutil.which("git")
+        self.put("bin/git", f"""#!/bin/sh
+case " $* " in *" {words} "*)
+    if mkdir {self.path('once')} 2>/dev/null; then
+        (PATH={os.environ['PATH']}; {action}) >/dev/null
+    fi ;;
+esac
+exec {real} "$@"
+""", executable=True)
+        self.env["PATH"] = f"{self.path('bin')}:{os.environ['PATH']}"
+
+    def test_commit_while_refresh_works(self):
+        """It is neither stored nor taken for stored."""
+        self.four_commits()
+        self.git("commit", "-q", "--amend", "-m", "mem: reworded")
+        before = self.git("rev-parse", "HEAD")
+        self.when_git_runs("commit-tree", f"""cd {self.path('build/qemu')} &&
+            echo precious >precious.c && git add precious.c &&
+            git commit -q -m 'mem: precious'""")
+        self.series("refresh", "qemu")
+        self.assertEqual(len(self.patches()), 4)
+        self.assertEqual(self.git("rev-parse", "refs/series/in-step"), before)
+        self.assertNotEqual(self.git("rev-parse", "HEAD"), before)
+        self.put("qemu-patches/files/file0.c", "pulled\n")
+        self.series("apply", "qemu", "--keep", refused="refresh qemu")
+        self.assertEqual(self.get("build/qemu/precious.c"), "precious\n")
+
+    def test_store_edited_while_refresh_works(self):
+        self.four_commits()
+        self.git("commit", "-q", "--amend", "-m", "mem: reworded")
+        file = self.path("qemu-patches/files/file1.c")
+        self.when_git_runs("commit-tree", f"echo edited >{file}")
+        before = self.stored()
+        self.series("refresh", "qemu", refused="changed while refresh worked")
+        self.assertEqual(file.read_text(), "edited\n")
+        file.write_text("1\n")
+        self.assertEqual(self.stored(), before)
+
+    def test_two_at_a_time(self):
+        """Both want to make the tree: one does, the other finds it whole."""
+        self.checkpatch(0)
+        self.commit("mem: one", **{"old.c": "1\n"})
+        self.series("refresh", "qemu")
+        shutil.rmtree(self.path("build/qemu"))
+        self.env["RDP_QEMU_SRC"] = str(self.path("upstream"))
+        self.when_git_runs("add --all", "sleep 1")
+        with subprocess.Popen([SCRIPTS / "series" / "series", "apply", "qemu"],
+                              env=self.env, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as first:
+            while not self.path("once").exists() and first.poll() is None:
+                time.sleep(0.01)
+            told = self.series("check", "qemu")
+            output = first.communicate()[0].decode()
+        self.assertEqual(first.returncode, 0, output)
+        self.assertEqual(told, "ok 1 0001-mem-one.patch\n1..1\n")
+        self.assertEqual(self.git("ls-tree", "-r", "--name-only", "base"),
+                         "kept.log\nold.c\nscripts/checkpatch.pl\n"
+                         "sub/other.c")
+
+    def gone(self, *options: str) -> list:
+        return [line for line in
+                self.series("refresh", "qemu", *options).splitlines()
+                if line.startswith("gone: ")]
+
+    def test_gone_is_named(self):
+        self.four_commits()
+        self.git("reset", "-q", "--hard", "HEAD~1")
+        self.assertEqual(self.gone("--drop"), [
+            "gone: files/file3.c", "gone: 0004-mem-step-3.patch"])
+        self.assertEqual(self.gone(), [])
+
+    def test_gone_is_no_new_number(self):
+        self.four_commits()
+        self.env["GIT_SEQUENCE_EDITOR"] = "sed -i 1d"
+        self.git("rebase", "-q", "-i", "base")
+        self.assertEqual(self.gone("--drop"), [
+            "gone: files/file0.c", "gone: 0001-mem-step-0.patch"])
+
+    def test_gone_under_the_subject_of_another(self):
+        """The patch is taken for reworded; what it brought is named."""
+        self.four_commits()
+        self.env["GIT_SEQUENCE_EDITOR"] = "sed -i 3d"
+        self.git("rebase", "-q", "-i", "base")
+        self.git("commit", "-q", "--amend", "-m", "mem: step 2")
+        self.assertEqual(self.gone(), [
+            "gone: files/file2.c", "gone: 0004-mem-step-3.patch"])
+
+    def test_gone_from_a_patch_that_is_empty_now(self):
+        self.four_commits()
+        self.git("reset", "-q", "--hard", "HEAD~1")
+        self.commit("mem: step 3")
+        self.assertEqual(self.gone(), ["gone: files/file3.c"])
+
+    def test_gone_where_its_change_is_elsewhere_too(self):
+        block = "{\n a;\n b;\n c;\n}\n\n"
+        more = block.replace(" c", " new;\n c")
+        self.put("upstream/rep.c", block * 20)
+        shutil.rmtree(self.path("build/qemu"))
+        self.series("apply", "qemu", "--src", self.path("upstream"))
+        self.commit("mem: one", **{"rep.c": block * 9 + more + block * 10})
+        self.commit("mem: two", **{"rep.c": block * 5 + more + block * 3
+                                   + more + block * 10})
+        self.series("refresh", "qemu")
+        self.git("reset", "-q", "--hard", "HEAD~1")
+        self.assertEqual(self.gone(), ["gone: 0002-mem-two.patch"])
+
+    def test_force_names_what_it_overwrites(self):
+        self.four_commits()
+        patch = self.patches()[-1]
+        self.edit("qemu-patches/series", patch, f"#{patch}")
+        self.series("apply", "qemu")
+        self.put("tests/qtest/new-test.c", "int foreign;\n")
+        self.put("build/qemu/tests/qtest/new-test.c", "int main;\n")
+        self.commit("mem: step 3")
+        before = self.stored()
+        self.series("refresh", "qemu", refused="files/tests/qtest/new-test.c "
+                    "exists and differs")
+        self.assertEqual(self.stored(), before)
+        told = self.series("refresh", "qemu", "--force")
+        for name in ("files/tests/qtest/new-test.c", patch):
+            self.assertIn(f"overwritten, was not of the series: {name}\n",
+                          told)
+
+    def test_refresh_keeps_a_patch_that_is_not_listed(self):
+        self.four_commits()
+        patch = self.patches()[-1]
+        self.edit("qemu-patches/series", patch, f"#{patch}")
+        self.series("apply", "qemu")
+        text = self.get(f"qemu-patches/{patch}")
+        self.commit("mem: step 3")
+        self.series("refresh", "qemu", refused=f"{patch} exists and differs")
+        self.assertEqual(self.get(f"qemu-patches/{patch}"), text)
+
+    def test_system_error(self):
+        self.path("qemu-patches/series").unlink()
+        self.path("qemu-patches/series").mkdir()
+        self.series("apply", "qemu",
+                    refused="series: qemu-patches/series: Is a directory")
+
     def test_apply_says_nothing_on_a_pipe(self):
         shutil.rmtree(self.path("build/qemu"))
         told = self.call(SCRIPTS / "series" / "series", "apply", "qemu",
@@ -388,7 +747,7 @@ class Series(Scratch):
                      self.path("upstream")], env=self.env, stderr=slave,
                     stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL):
                 os.close(slave)
-            text = os.read(screen.fileno(), 1 << 16).decode()
+            text = "".join(chunks(screen.fileno()))
         for line in ("copying: 1 files", "adding to git: 1 of 3 files",
                      "committing: 3 files", "applying patch 1 of 4",
                      "applying patch 4 of 4", "checking out"):
