@@ -5,9 +5,11 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import io
+import json
 import sys
 import unittest
 from typing import List, Tuple
+from unittest import mock
 
 from scratch import SCRIPTS, Scratch
 
@@ -60,6 +62,47 @@ class Upstream(Scratch):
         upstream = {("t", "/a"): PASSED}
         self.assertEqual(self.told(upstream, {**upstream, ("t", ""): FAILED}),
                          (1, ["ok 1 t /a", "not ok 2 t", "1..2"]))
+
+    def test_only_with_the_series(self):
+        """A case that upstream does not have: it only matters if it fails."""
+        upstream = {("t", "/a"): PASSED}
+        for outcome, told in (
+                (FAILED, (1, ["ok 1 t /a", "not ok 2 t /new", "1..2"])),
+                (PASSED, (0, ["ok 1 t /a", "1..1"])),
+                (SKIPPED, (0, ["ok 1 t /a", "1..1"]))):
+            series = {**upstream, ("t", "/new"): outcome}
+            self.assertEqual(self.told(upstream, series), told)
+
+    def meson_run(self, run: str, lists: str = "echo q:qtest / a-test",
+                  refused: str = "") -> None:
+        """With a meson that does this; the log of another run is there."""
+        self.put("pyvenv/bin/meson", f"""#!/bin/sh
+case "$*" in *--list*) {lists} ;; *) {run} ;; esac
+""", executable=True)
+        log = self.path("meson-logs/compare.json")
+        record = json.dumps({"name": "q:qtest / a-test", "result": "OK"})
+        self.put("meson-logs/compare.json", record + "\n")
+        self.put("record", record + "\n")
+        with mock.patch.dict(compare.BUILDS, series=self.top):
+            if not refused:
+                self.assertEqual(compare.meson_run("series", []), log)
+                return
+            with self.assertRaisesRegex(compare.Failure, refused):
+                compare.meson_run("series", [])
+
+    def test_meson_runs(self):
+        self.meson_run(f"cp {self.path('record')} {self.path('meson-logs')}"
+                       "/compare.json; exit 1")
+
+    def test_meson_does_not_start(self):
+        self.meson_run("exit 1", refused="did not run a-test of series")
+        self.meson_run("exit 1", lists="exit 1", refused="cannot list")
+
+    def test_meson_leaves_one_out(self):
+        self.meson_run(f"cp {self.path('record')} {self.path('meson-logs')}"
+                       "/compare.json",
+                       lists="printf 'q / a-test\\nq / b-test\\n'",
+                       refused="did not run b-test")
 
     def test_bad_end_with_all_cases(self):
         results = {("t", case): PASSED for case in ("/a", "/b", "/c", "/d")}
