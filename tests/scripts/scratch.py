@@ -15,19 +15,25 @@ GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
 
 def run(*command: Union[str, Path], **options) -> subprocess.CompletedProcess:
     """Runs a command that asks nothing; its output is in the result."""
+    options.setdefault("stderr", subprocess.PIPE)
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, **options)
+                          stdout=subprocess.PIPE, universal_newlines=True,
+                          **options)
+
+
+def temporary_folder(test: unittest.TestCase) -> Path:
+    """A folder that goes when the test ends."""
+    folder = tempfile.TemporaryDirectory(
+        prefix=f"test-{type(test).__name__.lower()}-")
+    test.addCleanup(folder.cleanup)
+    return Path(folder.name)
 
 
 class Scratch(unittest.TestCase):
     """A test with a folder of its own, in which names are relative."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(
-            prefix=f"test-{type(self).__name__.lower()}-")
-        self.addCleanup(folder.cleanup)
-        self.top = Path(folder.name)
+        self.top = temporary_folder(self)
         # a hook would lead git to the repository it belongs to
         self.env: Dict[str, str] = {
             name: value for name, value in os.environ.items()

@@ -6,14 +6,15 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
 from typing import Dict, Iterator, List
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "scripts"), str(TOP / "scripts" / "spec")]
+import scratch
+from scratch import SCRIPTS, TOP, temporary_folder
+
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "spec")]
 from testbed import dtschema  # noqa: E402
 from testbed.failure import Failure  # noqa: E402
 from virtiospec import build, clauses, document, evidence  # noqa: E402
@@ -31,20 +32,13 @@ IDENTITY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
 
 
 def run(*command: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(command, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, check=False,
-                          env={**os.environ, **IDENTITY}, **options)
+    """As scratch.run(), as a tester, with what it complains in its output."""
+    return scratch.run(*command, env={**os.environ, **IDENTITY},
+                       stderr=subprocess.STDOUT, **options)
 
 
 def spec(*arguments: str) -> subprocess.CompletedProcess:
-    return run(str(TOP / "scripts" / "spec" / "spec"), *arguments)
-
-
-def temporary_folder(test: unittest.TestCase) -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="test-spec-")
-    test.addCleanup(folder.cleanup)
-    return Path(folder.name)
+    return run(str(SCRIPTS / "spec" / "spec"), *arguments)
 
 
 class Trace(unittest.TestCase):
