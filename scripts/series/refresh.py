@@ -2,16 +2,14 @@
 """./run series refresh: from the tree to the store."""
 
 from argparse import Namespace
-from typing import Optional, Set
 
-from plumbing import commits_between, git_list, git_text, rev
+from losses import lost_in_store
+from plumbing import commits_between, git_text
 from placing import replace
 from progress import say
 from testbed.failure import Failure
-from tree import BRANCH, IN_STEP, STORES, Tree, locked
+from tree import BRANCH, STORES, Tree, locked
 from vanished import vanished
-
-TEXTS = "--format=%an%n%ae%n%at%n%B"
 
 
 def refresh(args: Namespace) -> None:
@@ -87,23 +85,3 @@ def require_no_loss(tree: Tree, head: str) -> None:
     if lost:
         raise Failure(f"{lost} changed in {STORES[tree.name]} since {tree} "
                       f"was in step with it: {hint}")
-
-
-def lost_in_store(tree: Tree, head: str) -> Optional[str]:
-    """What changed in the store and is in neither head nor the last agreement.
-
-    None where refresh overwrites nothing."""
-    if not tree.store.patches() or not tree.store_changed():
-        return None
-    agreed = rev(tree.path, IN_STEP) or tree.base
-    made = tree.made()
-    paths = differing(tree, made, agreed) & differing(tree, made, head)
-    if paths:
-        return min(paths)
-    texts = [tree.form(commit, TEXTS) for commit in (made, agreed, head)]
-    return None if texts[0] in texts[1:] else "a message or the order"
-
-
-def differing(tree: Tree, one: str, two: str) -> Set[str]:
-    return set(git_list(tree.path, "diff-tree", "-r", "-z", "--name-only",
-                         "--no-renames", one, two))

@@ -94,12 +94,12 @@ class Tree:
         return rev(self.path, f"{one}^{{tree}}") == \
             rev(self.path, f"{two}^{{tree}}")
 
-    def form(self, commit: str, form: str = FORM) -> bytes:
+    def form(self, commit: str) -> bytes:
         """The commits after base, the last one first, to be compared.
 
         FORM takes the tree, the message, and the author's name, address and
         time, but not the time's zone.  Committer and notes never count."""
-        return git(self.path, "log", form, f"{self.base}..{commit}")
+        return git(self.path, "log", FORM, f"{self.base}..{commit}")
 
     @property
     def journal(self) -> Path:

@@ -449,7 +449,7 @@ class Series(Scratch):
         name = f"qemu-patches/{self.patches()[1]}"
         self.edit(name, "What it is good for.", "Written in the store.")
         before = self.stored()
-        self.series("refresh", "qemu", refused="a message or the order")
+        self.series("refresh", "qemu", refused='"mem: step 1" changed')
         self.assertEqual(self.stored(), before)
         self.series("refresh", "qemu", "--force")
         self.assertIn("What it is good for.", self.get(name))
@@ -460,8 +460,48 @@ class Series(Scratch):
         self.series("refresh", "qemu")
         names = "".join(f"{name}\n" for name in reversed(self.patches()))
         self.put("qemu-patches/series", names)
-        self.series("refresh", "qemu", refused="a message or the order")
+        self.series("refresh", "qemu", refused="the order of the patches")
         self.assertEqual(self.get("qemu-patches/series"), names)
+
+    def store_becomes(self, commit: str) -> None:
+        """As if somebody else had stored the series up to commit."""
+        mine = self.git("rev-parse", "HEAD")
+        self.git("reset", "-q", "--hard", commit)
+        self.series("refresh", "qemu", "--drop")
+        theirs = self.stored()
+        self.git("reset", "-q", "--hard", mine)
+        self.series("refresh", "qemu", "--drop")
+        for path, content in theirs.items():
+            if not isinstance(content, str):
+                path.write_bytes(content[1])
+
+    def test_refresh_keeps_a_stored_division(self):
+        """A hunk moved to another patch; the files at the end are equal."""
+        self.commit("mem: one", **{"old.c": "1\n", "sub/other.c": "1\n"})
+        self.commit("mem: two", **{"two.c": "2\n"})
+        mine = self.git("rev-parse", "HEAD")
+        self.git("reset", "-q", "--soft", "base")
+        self.git("commit", "-q", "-C", f"{mine}~1", "--only", "old.c")
+        self.git("commit", "-q", "-C", mine)
+        theirs = self.git("rev-parse", "HEAD")
+        self.git("reset", "-q", "--hard", mine)
+        self.store_becomes(theirs)
+        before = self.stored()
+        self.series("refresh", "qemu", refused='"mem: one" changed')
+        self.assertEqual(self.stored(), before)
+
+    def test_refresh_of_what_was_integrated(self):
+        """A patch from the store, and one of one's own on top of it."""
+        self.commit("mem: one", **{"one.c": "1\n"})
+        mine = self.git("rev-parse", "HEAD")
+        self.commit("mem: theirs", **{"old.c": "2\n"})
+        theirs = self.git("rev-parse", "HEAD")
+        self.git("reset", "-q", "--hard", mine)
+        self.store_becomes(theirs)
+        self.git("cherry-pick", theirs)
+        self.commit("mem: mine", **{"mine.c": "3\n"})
+        self.series("refresh", "qemu")
+        self.assertEqual(len(self.patches()), 3)
 
     def test_killed_refresh(self):
         """Wherever refresh is killed, the next one makes up for it."""
