@@ -8,7 +8,9 @@ RDP_CACHE="${RDP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restricted-dma}"
 export RDP_TOP RDP_BUILD RDP_CACHE
 
 # A hook, an alias or 'git rebase -x' would lead git to their repository
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_COMMON_DIR
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY \
+	GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE GIT_PREFIX \
+	GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -95,7 +97,7 @@ set_kbuild_options() {
 # kernel_arch, cross, kernel_image and debian_arch
 use_arch() {
 	local line
-	line=$(awk -v name="$1" '$1 == name && !/^#/' \
+	line=$(awk -v name="$1" 'NF && $1 == name && !/^#/' \
 		"$RDP_TOP/scripts/build/arch.conf")
 	[[ $line ]] ||
 		die "no architecture is called '$1'; scripts/build/arch.conf lists them"

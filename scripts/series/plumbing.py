@@ -18,7 +18,8 @@ GIT_ENV = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
 # A hook, an alias or 'git rebase -x' would lead git to their repository.
 for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR",
              "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-             "GIT_NAMESPACE", "GIT_PREFIX"):
+             "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG_PARAMETERS",
+             "GIT_CONFIG_COUNT"):
     os.environ.pop(name, None)
 
 
