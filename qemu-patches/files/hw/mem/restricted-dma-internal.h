@@ -36,7 +36,7 @@ struct RestrictedDMAPool {
     QLIST_HEAD(, RestrictedDMADevice) devices;
 
     /* Atomic */
-    uint64_t violations;
+    Stat64 violations;
 };
 
 #endif

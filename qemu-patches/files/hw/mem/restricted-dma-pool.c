@@ -137,7 +137,7 @@ void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev)
     rd->base = rd->pool->base;
     rd->size = rd->pool->size;
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
-    qatomic_set(&rd->violations, 0);
+    stat64_init(&rd->violations, 0);
     QLIST_INSERT_HEAD(&rd->pool->devices, rd, next);
     trace_restricted_dma_pool_attach(rd->pool->id, rd->qom_path);
 }
@@ -171,8 +171,8 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
 {
     const char *id = rd->pool->id;
 
-    qatomic_inc(&rd->violations);
-    qatomic_inc(&rd->pool->violations);
+    stat64_add(&rd->violations, 1);
+    stat64_add(&rd->pool->violations, 1);
     trace_restricted_dma_violation(id, rd->qom_path, addr, len,
                                    RestrictedDMAAccess_str(what));
     qapi_event_send_restricted_dma_violation(rd->dev->id, rd->qom_path, id,

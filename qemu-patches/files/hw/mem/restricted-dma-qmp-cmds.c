@@ -15,7 +15,7 @@ static RestrictedDMADeviceInfo *device_info(const RestrictedDMADevice *rd)
 
     info->device = g_strdup(rd->dev->id);
     info->qom_path = g_strdup(rd->qom_path);
-    info->violations = qatomic_read(&rd->violations);
+    info->violations = stat64_get(&rd->violations);
     return info;
 }
 
@@ -28,7 +28,7 @@ static RestrictedDMAPoolInfo *pool_info(const RestrictedDMAPool *pool)
     info->base = pool->base;
     info->size = pool->size;
     info->dma_default = pool->dma_default;
-    info->violations = qatomic_read(&pool->violations);
+    info->violations = stat64_get(&pool->violations);
     QLIST_FOREACH(rd, &pool->devices, next) {
         QAPI_LIST_PREPEND(info->devices, device_info(rd));
     }

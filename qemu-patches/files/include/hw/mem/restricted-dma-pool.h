@@ -9,6 +9,7 @@
 #include "exec/hwaddr.h"
 #include "qapi/qapi-types-restricted-dma.h"
 #include "qemu/queue.h"
+#include "qemu/stats64.h"
 #include "qemu/units.h"
 #include "qom/object.h"
 
@@ -71,7 +72,7 @@ typedef struct RestrictedDMADevice {
      * @violations: How often an address outside @pool stopped the device
      * since it was attached.
      */
-    uint64_t violations;
+    Stat64 violations;
 
     /**
      * @logged: The second of the last message in the log, plus one; 0 if
