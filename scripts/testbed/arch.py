@@ -58,9 +58,8 @@ X86_64 = Arch(
     # TCG translates those far better than the string instructions.
     processor="max,-erms,-fsrm", console="ttyS0", second_port="",
     # On a busy host an emulated timer can be late.  The kernel checks it at
-    # boot and would panic.  Now and then an interrupt of the timer is lost: one
-    # that is set for each event would never come again, a periodic one does.
-    append="no_timer_check nohz=off highres=off", image=_IMAGES["x86_64"])
+    # boot and would panic.
+    append="no_timer_check", image=_IMAGES["x86_64"])
 AARCH64 = Arch(
     "aarch64", "virt", processor="neoverse-n1", console="ttyAMA0",
     second_port="", append="", image=_IMAGES["aarch64"],
