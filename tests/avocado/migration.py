@@ -26,9 +26,11 @@ class Migration(GuestTest):
                        "done; echo $status >/tmp/stopped) &")
             self.migrate(source, guest)
 
-            guest.run("touch /tmp/stop")
-            guest.wait_until("[ -s /tmp/stopped ]")
-            guest.run("exit $(cat /tmp/stopped)")
+            # one command: while the guest is this busy, its serial port may
+            # lose characters of a second one
+            guest.run("touch /tmp/stop; "
+                      "until [ -s /tmp/stopped ]; do usleep 100000; done; "
+                      "exit $(cat /tmp/stopped)")
             guest.run("echo 3 >/proc/sys/vm/drop_caches; verify-files")
             guest.run("umount /mnt")
             scenes.use_all(guest, BYTES)
