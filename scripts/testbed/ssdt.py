@@ -21,7 +21,8 @@ class Pool(NamedTuple):
         ranges = "".join(f"""
               QWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed,
                            Cacheable, ReadWrite, 0, {start:#x},
-                           {start + size - 1:#x}, 0, {size:#x})"""
+                           {start + size - 1:#x}, 0, {size:#x},
+                           , , , AddressRangeReserved, TypeStatic)"""
                          for start, size in self.ranges)
         # Without a range the device has no _CRS at all.
         crs = f"Name (_CRS, ResourceTemplate () {{{ranges}}})" \

@@ -24,7 +24,8 @@ DefinitionBlock ("", "SSDT", 2, "RSTDMA", "DMAPOOLS", 0x00000001)
                     0x0000000280000000, // base
                     0x0000000283FFFFFF, // last byte
                     0x0000000000000000, // translation
-                    0x0000000004000000) // length: 64 MiB
+                    0x0000000004000000, // length: 64 MiB
+                    , , , AddressRangeReserved, TypeStatic)
             })
             Name (_DSD, Package ()
             {
@@ -51,7 +52,8 @@ DefinitionBlock ("", "SSDT", 2, "RSTDMA", "DMAPOOLS", 0x00000001)
                     0x0000000284000000,
                     0x0000000293FFFFFF,
                     0x0000000000000000,
-                    0x0000000010000000) // 256 MiB
+                    0x0000000010000000, // 256 MiB
+                    , , , AddressRangeReserved, TypeStatic)
             })
             Name (_DSD, Package ()
             {

@@ -347,7 +347,8 @@ class Samples(unittest.TestCase):
             self.output.with_suffix(".dsl").read_text(encoding="utf-8"), re.S)
         self.assertEqual(len(ranges), 2, told)
         for one in ranges:
-            for word in ("MinFixed", "MaxFixed", "Cacheable", "ReadWrite"):
+            for word in ("MinFixed", "MaxFixed", "Cacheable", "ReadWrite",
+                         "AddressRangeReserved"):
                 self.assertRegex(one, rf"\b{word}\b")
             granularity, low, high, _, size = (
                 int(value, 16) for value in re.findall(r"0x[0-9A-F]{16}", one))
