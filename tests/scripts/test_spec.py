@@ -143,9 +143,9 @@ class Numbers(unittest.TestCase):
                 ("a.h", "#define VIRTIO_F_RESTRICTED_DMA (1ULL << 44)"),
                 ("a.h", "enum { RDP_RESTRICTED_SIZE = 80 };"),
                 ("a.py", "RESTRICTED_DMA_BIT = 44"),
-                ("a.py", "ADDR, SIZE = 0x48, 0x50   # restricted_dma_addr"),
+                ("a.py", "ADDR, SIZE = 0x40, 0x48   # restricted_dma_addr"),
                 ("a.patch", "+#define VIRTIO_F_RESTRICTED_DMA\t\t45"),
-                ("a.md", "It reads `restricted_dma_size`,\nwhich is at 0x50.")):
+                ("a.md", "It reads `restricted_dma_size`,\nwhich is at 0x48.")):
             found = self.problems_with(path, text + "\n")
             self.assertTrue(found, text)
             self.assertTrue(all(line.startswith(f"{path}:") for line in found),
