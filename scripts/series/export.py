@@ -3,7 +3,7 @@
 
 from argparse import Namespace
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from base import opened
 from plumbing import git_text, identity
@@ -16,25 +16,37 @@ COMMITTER = identity("series", "series", roles=["COMMITTER"])
 
 
 def export(args: Namespace) -> None:
-    names = write_mails(opened(args.tree), Path(args.dir))
+    names = write_mails(opened(args.tree), Path(args.dir), args.part)
     say(f"{args.dir}: {len(names)} mails")
 
 
-def write_mails(tree: Tree, folder: Path) -> List[Path]:
-    """Exports the stored series; gives its mails in order, the cover first."""
-    made = tree.made()
-    if made == tree.base:
+def write_mails(tree: Tree, folder: Path,
+                part: Optional[str] = None) -> List[Path]:
+    """Exports the stored series; gives its mails in order, the cover first.
+
+    part: only these patches, which apply to upstream by themselves."""
+    made = [tree.base, *tree.store.commits(tree.path, tree.base)]
+    tip = made[len(tree.store.part(part)) if part else -1]
+    if tip == tree.base:
         raise Failure(f"the series in {STORES[tree.name]} is empty")
     folder.mkdir(parents=True, exist_ok=True)
     mails = [Path(name) for name in git_text(
         tree.path, "format-patch", "--cover-letter", "--binary",
-        "--no-renames", "-o", folder.absolute(), f"{tree.base}..{made}",
+        "--no-renames", "-o", folder.absolute(), f"{tree.base}..{tip}",
         env=COMMITTER).splitlines()]
-    cover = tree.store.root / "cover-letter"
+    cover = tree.store.root / "-".join(filter(None, ["cover-letter", part]))
     if cover.exists():
-        title, _, blurb = cover.read_text(encoding="utf-8").partition("\n")
-        text = mails[0].read_text(encoding="utf-8")
-        text = text.replace("*** SUBJECT HERE ***", title)
-        text = text.replace("*** BLURB HERE ***", blurb.strip())
-        mails[0].write_text(text, encoding="utf-8")
+        fill_in(mails[0], cover)
     return mails
+
+
+def fill_in(mail: Path, cover: Path) -> None:
+    """Gives the cover its title and text; '#' lines come before both."""
+    said = cover.read_text(encoding="utf-8")
+    while said.startswith("#"):
+        said = said.partition("\n")[2]
+    title, _, blurb = said.partition("\n")
+    text = mail.read_text(encoding="utf-8")
+    text = text.replace("*** SUBJECT HERE ***", title)
+    text = text.replace("*** BLURB HERE ***", blurb.strip())
+    mail.write_text(text, encoding="utf-8")

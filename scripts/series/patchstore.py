@@ -3,7 +3,8 @@
 
 A store is a folder with
 
-  series             the patches in order, one name a line, '#' comments
+  series             the patches in order, one name a line, '#' comments; those
+                     below '# Part fixes' repair upstream, and come first
   NNNN-subject.patch a git-format-patch mail whose diff touches only files
                      that upstream has; between '---' and the diff it names
                      the files that are new with it: 'New-file: path'
@@ -33,6 +34,10 @@ from testbed.failure import Failure
 from testbed.places import shown
 
 NEW_FILE = b"New-file: "
+PART = "# Part "
+# What upstream's stable trees take: such commits can be sent by themselves.
+FIX = re.compile(rb"^(Fixes: [0-9a-f]{8,}|Cc: .*\bstable@(nongnu|vger\.kernel|"
+                 rb"kernel)\.org)", re.M)
 SERIES_HEAD = (b"# SPDX-License-Identifier: GPL-2.0-or-later\n"
                b"# Written by ./run series refresh.\n")
 DIFF = ("--no-color", "--no-ext-diff", "--no-renames", "--no-textconv",
@@ -59,6 +64,19 @@ class Store:
         lines = os.fsdecode(self.read("series")).splitlines()
         return [line.strip() for line in lines
                 if line.strip() and not line.startswith("#")]
+
+    def part(self, part: str) -> List[str]:
+        """Names of the patches in a part of the series, which begins it."""
+        names, inside = [], False
+        for line in os.fsdecode(self.read("series")).splitlines():
+            if line.startswith(PART):
+                inside = line[len(PART):].strip() == part
+            elif inside and line.strip() and not line.startswith("#"):
+                names.append(line.strip())
+        if not names or self.patches()[:len(names)] != names:
+            raise Failure(f"{shown(self.root / 'series')} does not begin with "
+                          f"patches below '{PART}{part}'")
+        return names
 
     def new_files(self, name: str) -> List[str]:
         """Upstream paths of the files that come new with a patch."""
@@ -205,6 +223,7 @@ class Store:
                                  base))
         owner: Dict[str, str] = {}
         names: List[str] = []
+        fixes = 0
         for commit in commits_between(tree, base, head):
             new, old = [], []
             for change in changes(tree, commit):
@@ -219,6 +238,7 @@ class Store:
                         "a new file has to come complete in one commit")
                 owner[change.path] = commit
                 new.append(change)
+            fixes += fixes == len(names) and is_fix(tree, commit)
             slug = git_text(tree, "log", "-1", "--format=%f", commit)[:52]
             names.append(f"{len(names) + 1:04}-{slug.rstrip('-.')}.patch")
             self._put(names[-1], mail(tree, commit, new, old))
@@ -227,7 +247,7 @@ class Store:
                           git(tree, "cat-file", "blob", change.blob),
                           change.mode)
         self._put("series", SERIES_HEAD + b"".join(
-            os.fsencode(name) + b"\n" for name in names))
+            os.fsencode(line) + b"\n" for line in in_parts(names, fixes)))
 
     def _put(self, name: str, content: bytes, mode: str = "100644") -> None:
         full = self.root / name
@@ -248,6 +268,18 @@ class Store:
                     f"commit {subject(tree, old)} does not survive as a mail: "
                     "is there a line '---' in its message, a line that starts "
                     "a diff, or a subject in [brackets]?")
+
+
+def is_fix(tree: Path, commit: str) -> bool:
+    return bool(FIX.search(git(tree, "log", "-1", "--format=%B", commit)))
+
+
+def in_parts(names: List[str], fixes: int) -> List[str]:
+    """The lines of a series whose first patches, fixes of them, are fixes."""
+    if not fixes:
+        return names
+    return [f"{PART}fixes", *names[:fixes],
+            *([f"{PART}feature", *names[fixes:]] if names[fixes:] else [])]
 
 
 def mail(tree: Path, commit: str, new: List[Change], old: List[str]) -> bytes:

@@ -851,6 +851,63 @@ exec {real} "$@"
         self.git("am", *mails[1:])
         self.assertEqual(self.git("rev-parse", "HEAD^{tree}"), tree)
 
+    def two_fixes(self) -> None:
+        """A series that begins with two fixes and has a third one later."""
+        self.edit("build/qemu/old.c", "line 7", "line seven")
+        self.commit("mem: repair a", "Why.\n\n"
+                    "Fixes: 0123456789ab (\"mem: add a\")")
+        self.edit("build/qemu/old.c", "line 30", "line thirty")
+        self.commit("mem: repair b", "Why.\n\nCc: qemu-stable@nongnu.org")
+        self.commit("mem: add c", "It is not for Cc: qemu-stable@nongnu.org.",
+                    **{"new.c": "int c;\n"})
+        self.edit("build/qemu/sub/other.c", "other", "another")
+        self.commit("mem: repair d", "Why.\n\nCc: qemu-stable@nongnu.org")
+        self.series("refresh", "qemu")
+
+    def test_parts(self):
+        self.two_fixes()
+        lines = self.get("qemu-patches/series").splitlines()[2:]
+        self.assertEqual([line[:17] for line in lines], [
+            "# Part fixes", "0001-mem-repair-a", "0002-mem-repair-b",
+            "# Part feature", "0003-mem-add-c.pa", "0004-mem-repair-d"])
+        self.assertEqual(self.series("apply", "qemu"), "")
+
+    def test_export_part(self):
+        """The fixes apply to upstream without the rest."""
+        self.two_fixes()
+        self.put("qemu-patches/cover-letter", "All\n\nAll of it.\n")
+        self.put("qemu-patches/cover-letter-fixes",
+                 "# A comment\nThe fixes\n\nAlone.\n")
+        self.series("export", "qemu", "--part", "fixes", self.path("out"))
+        mails = sorted(self.path("out").iterdir())
+        self.assertEqual([mail.name for mail in mails], [
+            "0000-cover-letter.patch", "0001-mem-repair-a.patch",
+            "0002-mem-repair-b.patch"])
+        cover = mails[0].read_text(encoding="utf-8")
+        self.assertIn("Subject: [PATCH 0/2] The fixes\n", cover)
+        self.assertIn("\nAlone.\n", cover)
+        self.assertNotIn("comment", cover)
+        tree = self.git("rev-parse", "HEAD~2^{tree}")
+        self.git("checkout", "-q", "--detach", "base")
+        self.git("am", *mails[1:])
+        self.assertEqual(self.git("rev-parse", "HEAD^{tree}"), tree)
+        self.series("export", "qemu", self.path("all"))
+        self.assertEqual(len(list(self.path("all").iterdir())), 5)
+
+    def test_export_part_that_is_not_there(self):
+        self.two_commits()
+        self.series("refresh", "qemu")
+        self.series("export", "qemu", "--part", "fixes", self.path("out"),
+                    refused="does not begin with patches below")
+        self.assertFalse(self.path("out").exists())
+
+    def test_export_part_that_is_not_first(self):
+        self.two_fixes()
+        self.edit("qemu-patches/series", "# Part fixes\n", "")
+        self.edit("qemu-patches/series", "# Part feature", "# Part fixes")
+        self.series("export", "qemu", "--part", "fixes", self.path("out"),
+                    refused="does not begin with patches below")
+
     def checkpatch(self, errors: int) -> None:
         """A stand-in for the upstream tree's own script."""
         self.put("upstream/scripts/checkpatch.pl",
