@@ -32,7 +32,7 @@ def listed(*patterns: str) -> Iterator[Tuple[str, str]]:
     """Path and text of the files that belong to the repository."""
     # a CI's clone may belong to another user
     names = run("git", "-c", "safe.directory=*", "ls-files", "-z", "--", ".",
-                ":!*.patch", ":!LICENSE*", ":!tests/fuzz/*/start", *patterns,
+                ":!*.patch", ":!LICENSE*", ":!tests/fuzz/corpus/*", *patterns,
                 cwd=TOP).stdout
     for path in names.split("\0"):
         if (TOP / path).is_file():
