@@ -78,17 +78,25 @@ static void run_ok(Gpu *gpu, const void *request, size_t len)
     g_assert_cmphex(run(gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
 }
 
-static void create(Gpu *gpu, uint32_t resource)
+static uint32_t create_sized(Gpu *gpu, uint32_t resource, uint32_t width,
+                             uint32_t height)
 {
     const struct virtio_gpu_resource_create_2d request = {
         .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
         .resource_id = cpu_to_le32(resource),
         .format = cpu_to_le32(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
-        .width = cpu_to_le32(WIDTH),
-        .height = cpu_to_le32(HEIGHT),
+        .width = cpu_to_le32(width),
+        .height = cpu_to_le32(height),
     };
 
-    run_ok(gpu, &request, sizeof(request));
+    add(gpu, &request, sizeof(request), NULL, 0);
+    return run(gpu);
+}
+
+static void create(Gpu *gpu, uint32_t resource)
+{
+    g_assert_cmphex(create_sized(gpu, resource, WIDTH, HEIGHT), ==,
+                    VIRTIO_GPU_RESP_OK_NODATA);
 }
 
 static void add_attach(Gpu *gpu, uint32_t resource, const Entry *entries,
@@ -123,16 +131,25 @@ static void attach(Gpu *gpu)
     g_assert_cmphex(run(gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
 }
 
-static void add_transfer(Gpu *gpu)
+/* The columns from @x on; all rows are at the same place in the backing */
+static void add_transfer_columns(Gpu *gpu, uint32_t x, uint32_t width,
+                                 uint32_t height)
 {
     const struct virtio_gpu_transfer_to_host_2d request = {
         .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
-        .r.width = cpu_to_le32(WIDTH),
-        .r.height = cpu_to_le32(HEIGHT),
+        .r.x = cpu_to_le32(x),
+        .r.width = cpu_to_le32(width),
+        .r.height = cpu_to_le32(height),
+        .offset = cpu_to_le64(x * 4),
         .resource_id = cpu_to_le32(RESOURCE),
     };
 
     add(gpu, &request, sizeof(request), NULL, 0);
+}
+
+static void add_transfer(Gpu *gpu)
+{
+    add_transfer_columns(gpu, 0, WIDTH, HEIGHT);
 }
 
 static void scanout(Gpu *gpu)
@@ -380,6 +397,135 @@ static void test_no_bytes(void)
     rdp_device_stop(&gpu.dev);
 }
 
+/* Columns are copied row by row, out of entries that end anywhere */
+static void test_columns(void)
+{
+    static const uint32_t starts[] = { 0, 7, 8, 40, WIDTH };
+    const uint32_t len = 100;
+    Entry entries[DIV_ROUND_UP(2 * HALF, 100)];
+    uint32_t pixels[WIDTH * HEIGHT];
+    uint64_t addr;
+    Gpu gpu = { };
+    unsigned i;
+
+    start(&gpu, gpu_device);
+    assert_works(&gpu);
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
+    create(&gpu, RESOURCE);
+    /* The halves follow each other */
+    addr = gpu.guest->base + BACKING;
+    for (i = 0; i < ARRAY_SIZE(entries); i++) {
+        entries[i] = (Entry) {
+            .addr = cpu_to_le64(addr + i * len),
+            .length = cpu_to_le32(MIN(len, 2 * HALF - i * len)),
+        };
+    }
+    add_attach(&gpu, RESOURCE, entries, ARRAY_SIZE(entries));
+    g_assert_cmphex(run(&gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+    for (i = 0; i < ARRAY_SIZE(pixels); i++) {
+        pixels[i] = cpu_to_le32(pixel(i, 5));
+    }
+    rdp_poke(gpu.guest, addr, pixels, sizeof(pixels));
+    for (i = 0; i + 1 < ARRAY_SIZE(starts); i++) {
+        add_transfer_columns(&gpu, starts[i], starts[i + 1] - starts[i],
+                             HEIGHT);
+        g_assert_cmphex(run(&gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+    }
+    scanout(&gpu);
+    flush(&gpu);
+    assert_screen(&gpu, 5);
+    rdp_device_stop(&gpu.dev);
+}
+
+/* What a driver can make the device take */
+
+#define ENTRIES_MAX     16384
+#define RESOURCES_MAX   512
+
+/* Attach as many entries as there may be, all of the same @len bytes */
+static uint32_t attach_many(Gpu *gpu, uint32_t resource, uint32_t len)
+{
+    static Entry entries[ENTRIES_MAX];
+    const struct virtio_gpu_resource_attach_backing request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
+        .resource_id = cpu_to_le32(resource),
+        .nr_entries = cpu_to_le32(ENTRIES_MAX),
+    };
+    uint64_t table = gpu->guest->base + 2 * MiB;
+    unsigned i;
+
+    for (i = 0; i < ENTRIES_MAX; i++) {
+        entries[i] = (Entry) {
+            .addr = cpu_to_le64(gpu->guest->base + BACKING),
+            .length = cpu_to_le32(len),
+        };
+    }
+    rdp_poke(gpu->guest, table, entries, sizeof(entries));
+    add(gpu, &request, sizeof(request), &request, sizeof(request));
+    gpu->bufs[1].addr = table;
+    gpu->bufs[1].len = sizeof(entries);
+    return run(gpu);
+}
+
+/* Rows times entries is no measure of the time that a command takes */
+static void test_transfer_time(void)
+{
+    const uint32_t rows = 8 * MiB;
+    int64_t begin;
+    Gpu gpu = { };
+
+    /* With a pool, there cannot be so many rows */
+    gpu.guest = rdp_start_device(&gpu.dev, rdp_machine(),
+                                 "-device virtio-gpu-pci," RDP_DEV0);
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, BIT_ULL(VIRTIO_F_VERSION_1));
+    g_assert_cmphex(create_sized(&gpu, RESOURCE, 2, rows), ==,
+                    VIRTIO_GPU_RESP_OK_NODATA);
+    g_assert_cmphex(attach_many(&gpu, RESOURCE, 4096), ==,
+                    VIRTIO_GPU_RESP_OK_NODATA);
+    begin = g_get_monotonic_time();
+    add_transfer_columns(&gpu, 1, 1, rows);
+    g_assert_cmphex(run(&gpu), ==, VIRTIO_GPU_RESP_OK_NODATA);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * G_USEC_PER_SEC);
+    rdp_device_stop(&gpu.dev);
+}
+
+static void test_hostmem(void)
+{
+    Gpu gpu = { };
+    uint32_t i;
+
+    start(&gpu, "virtio-gpu-pci,max_hostmem=1M");
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
+    for (i = 1; i <= 4; i++) {
+        g_assert_cmphex(create_sized(&gpu, i, 1, 1), ==,
+                        VIRTIO_GPU_RESP_OK_NODATA);
+        g_assert_cmphex(attach_many(&gpu, i, 1), ==, i <= 2 ?
+                        VIRTIO_GPU_RESP_OK_NODATA :
+                        VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    }
+    assert_works(&gpu);
+    rdp_device_stop(&gpu.dev);
+}
+
+static void test_resources(void)
+{
+    Gpu gpu = { };
+    uint32_t i;
+
+    start(&gpu, gpu_device);
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
+    g_assert_cmphex(create_sized(&gpu, 1, 2, 16385), ==,
+                    VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    for (i = 1; i <= RESOURCES_MAX; i++) {
+        g_assert_cmphex(create_sized(&gpu, i, 1, 1), ==,
+                        VIRTIO_GPU_RESP_OK_NODATA);
+    }
+    g_assert_cmphex(create_sized(&gpu, i, 1, 1), ==,
+                    VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    assert_works(&gpu);
+    rdp_device_stop(&gpu.dev);
+}
+
 /* Migration: the addresses are in the stream */
 
 /* The driver goes on where it was, with the same rings and resource */
@@ -423,6 +569,47 @@ static void test_migrate(const void *data)
     rdp_migration_files_cleanup(&m);
 }
 
+/* Numbers in the stream that no driver can bring about */
+
+/* Offsets from where the state of scanout 0 begins */
+typedef struct Forgery {
+    const char *name;
+    ptrdiff_t offset;
+    uint32_t value;
+} Forgery;
+
+static const Forgery forgeries[] = {
+    { "stride", 56, WIDTH * 4 + 4 },
+    { "offset", 60, 4 },
+    { "offset-huge", 60, UINT32_MAX - 3 },
+};
+
+static void test_forgery(const void *data)
+{
+    const Forgery *forgery = data;
+    const uint32_t scanout[] = {
+        cpu_to_be32(RESOURCE), cpu_to_be32(WIDTH), cpu_to_be32(HEIGHT), 0, 0,
+    };
+    uint32_t value = cpu_to_be32(forgery->value);
+    Gpu from = { }, to = { };
+    RdpMigrationFiles m;
+
+    rdp_migration_files_init(&m);
+    start(&from, gpu_device);
+    assert_works(&from);
+    rdp_save(&m, from.guest->qts);
+    rdp_device_stop(&from.dev);
+    rdp_patch_stream(&m, scanout, sizeof(scanout), forgery->offset, &value,
+                     sizeof(value));
+
+    to.guest = rdp_start_destination(&m, rdp_machine(),
+                                     "-device virtio-gpu-pci," RDP_CONFINED);
+    rdp_load(&m, to.guest->qts, "failed");
+    g_assert_true(rdp_state_is(to.guest->qts, "inmigrate"));
+    rdp_stop(to.guest);
+    rdp_migration_files_cleanup(&m);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const devices[] = { "virtio-gpu-pci", "virtio-vga" };
@@ -444,10 +631,21 @@ int main(int argc, char **argv)
         qtest_add_func("/restricted-dma/gpu/backing", test_backing);
         qtest_add_func("/restricted-dma/gpu/dropped", test_dropped);
         qtest_add_func("/restricted-dma/gpu/no-bytes", test_no_bytes);
+        qtest_add_func("/restricted-dma/gpu/columns", test_columns);
+        qtest_add_func("/restricted-dma/gpu/transfer-time",
+                       test_transfer_time);
+        qtest_add_func("/restricted-dma/gpu/hostmem", test_hostmem);
+        qtest_add_func("/restricted-dma/gpu/resources", test_resources);
         qtest_add_data_func("/restricted-dma/gpu/migrate/good", NULL,
                             test_migrate);
         qtest_add_data_func("/restricted-dma/gpu/migrate/hostile", "hostile",
                             test_migrate);
+        for (i = 0; i < ARRAY_SIZE(forgeries); i++) {
+            g_autofree char *path = g_strdup_printf(
+                "/restricted-dma/gpu/migrate/forged-%s", forgeries[i].name);
+
+            qtest_add_data_func(path, &forgeries[i], test_forgery);
+        }
     }
 
     return g_test_run();

@@ -15,6 +15,7 @@
 #define SLOTS           7           /* of 8 functions */
 #define MANY            50          /* devices; the last slot is not full */
 #define ROUNDS          10
+#define BRIDGES         49          /* enough for a path of 255 characters */
 
 /* Where each of that many devices has its rings, in the pool */
 #define MANY_RINGS      (1 * MiB)
@@ -378,6 +379,44 @@ static void test_refused(const void *data)
     rdp_stop(guest);
 }
 
+/*
+ * A device that is refused only after it was plugged: behind so many bridges,
+ * its path is too long for a migration stream.
+ */
+static void test_refused_late(const void *data)
+{
+    const Wiring *wiring = data;
+    g_autoptr(GString) options = g_string_new("-object rng-builtin,id=rng0 ");
+    g_autofree char *bus = g_strdup_printf("b%u", BRIDGES - 1);
+    RdpGuest *guest;
+    QDict *response;
+    unsigned i;
+
+    for (i = 0; i < BRIDGES; i++) {
+        g_string_append_printf(options, "-device pci-bridge,id=b%u,"
+                               "chassis_nr=%u,addr=5", i, i + 1);
+        if (i) {
+            g_string_append_printf(options, ",bus=b%u ", i - 1);
+        } else {
+            g_string_append_c(options, ' ');
+        }
+    }
+    guest = rdp_start(wiring->machine, "%s", options->str);
+    for (i = 0; i < 3; i++) {
+        response = qtest_qmp(guest->qts, "{'execute': 'device_add',"
+                             " 'arguments': {'driver': 'virtio-rng-pci',"
+                             " 'id': 'dev0', 'rng': 'rng0', 'addr': '6',"
+                             " 'bus': %s, 'restricted-dma-pool': 'poola'}}",
+                             bus);
+        g_assert_nonnull(strstr(qdict_get_str(qdict_get_qdict(response,
+                                                              "error"),
+                                              "desc"), "too long"));
+        qobject_unref(response);
+        g_assert_cmpuint(devices(guest), ==, 0);
+    }
+    rdp_stop(guest);
+}
+
 static void add_test(const Wiring *wiring, const char *name, const void *data,
                      void (*fn)(const void *))
 {
@@ -410,6 +449,9 @@ int main(int argc, char **argv)
         add_test(wiring, "in-flight-iothread", &tests[2 * i + 1],
                  test_in_flight);
         add_test(wiring, "refused", wiring, test_refused);
+        if (wiring->acpi) {
+            add_test(wiring, "refused-late", wiring, test_refused_late);
+        }
     }
     return g_test_run();
 }

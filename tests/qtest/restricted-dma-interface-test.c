@@ -5,8 +5,11 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "libqos/libqos-pc.h"
 #include "libqos/pci-pc.h"
+#include "qapi/error.h"
+#include "qobject/qjson.h"
 #include "qobject/qlist.h"
 #include "restricted-dma/blk.h"
 
@@ -292,19 +295,84 @@ static void test_help(void)
     assert_help("-device virtio-blk-pci,help", device);
 }
 
-/* Before the machine exists is early enough for a pool */
+static void assert_error(QDict *response, const char *words)
+{
+    const char *desc;
+
+    g_assert_true(qdict_haskey(response, "error"));
+    desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
+    g_test_message("%s", desc);
+    g_assert_nonnull(strstr(desc, words));
+    qobject_unref(response);
+}
+
+/* Pools are checked once, and placed before all else: both are over by then */
 static void test_preconfig(void)
 {
-    QTestState *qts = qtest_init("-machine q35 -nodefaults -preconfig");
+    static const char *const changes[][2] = {
+        { "size", "0" },
+        { "size", "4194304" },
+        { "addr", "0" },
+        { "addr", "18446744073707454464" },     /* 2^64 - 2 MiB */
+        { "memdev", "'nowhere'" },
+        { "dma-default", "true" },
+    };
+    QTestState *qts = qtest_initf("-machine %s -nodefaults -preconfig "
+                                  "-object restricted-dma-pool,id=a,size=2M",
+                                  rdp_machine());
     QDict *pool;
+    unsigned i;
 
-    qtest_qmp_assert_success(qts, "{'execute': 'object-add', 'arguments':"
-                             " {'qom-type': 'restricted-dma-pool',"
-                             " 'id': 'a', 'size': 2097152}}");
+    for (i = 0; i < ARRAY_SIZE(changes); i++) {
+        QObject *value = qobject_from_json(changes[i][1], &error_abort);
+
+        assert_error(qtest_qmp(qts, "{'execute': 'qom-set', 'arguments':"
+                               " {'path': '/objects/a', 'property': %s,"
+                               " 'value': %p}}", changes[i][0], value),
+                     "cannot change");
+    }
+    assert_error(qtest_qmp(qts, "{'execute': 'object-add', 'arguments':"
+                           " {'qom-type': 'restricted-dma-pool',"
+                           " 'id': 'b', 'size': 2097152}}"),
+                 "command line");
     qtest_qmp_assert_success(qts, "{'execute': 'x-exit-preconfig'}");
     pool = rdp_query(qts, "a");
-    g_assert_cmphex(rdp_get_uint(pool, "base"), ==, 4 * GiB);
+    g_assert_cmphex(rdp_get_uint(pool, "size"), ==, 2 * MiB);
+    g_assert_false(qdict_get_bool(pool, "dma-default"));
     qobject_unref(pool);
+    qtest_quit(qts);
+}
+
+/* The property of a device is a link, like that of other back ends */
+static void test_link(void)
+{
+    QTestState *qts = qtest_initf("-machine %s -nodefaults "
+                                  "-device virtio-rng-pci,id=dev0,"
+                                  "restricted-dma-pool=/objects/a "
+                                  "-object restricted-dma-pool,id=a,size=2M",
+                                  rdp_machine());
+    QDict *response = qtest_qmp(qts, "{'execute': 'qom-get', 'arguments':"
+                                " {'path': '/machine/peripheral/dev0',"
+                                " 'property': 'restricted-dma-pool'}}");
+    const QListEntry *entry;
+    unsigned found = 0;
+
+    g_assert_cmpstr(qdict_get_str(response, "return"), ==, "/objects/a");
+    qobject_unref(response);
+
+    response = qtest_qmp(qts, "{'execute': 'device-list-properties',"
+                         " 'arguments': {'typename': 'virtio-rng-pci'}}");
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(response, "return"), entry) {
+        QDict *property = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (!strcmp(qdict_get_str(property, "name"), "restricted-dma-pool")) {
+            g_assert_cmpstr(qdict_get_str(property, "type"), ==,
+                            "link<restricted-dma-pool>");
+            found++;
+        }
+    }
+    g_assert_cmpuint(found, ==, 1);
+    qobject_unref(response);
     qtest_quit(qts);
 }
 
@@ -335,12 +403,13 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/interface/trace-events",
                    test_trace_events);
     qtest_add_func("/restricted-dma/interface/help", test_help);
+    qtest_add_func("/restricted-dma/interface/link", test_link);
+    qtest_add_func("/restricted-dma/interface/preconfig", test_preconfig);
     if (pc) {
         qtest_add_func("/restricted-dma/interface/no-pool", test_no_pool);
         qtest_add_func("/restricted-dma/interface/idle-memory",
                        test_idle_memory);
         qtest_add_func("/restricted-dma/interface/hmp", test_hmp);
-        qtest_add_func("/restricted-dma/interface/preconfig", test_preconfig);
     }
 
     return g_test_run();

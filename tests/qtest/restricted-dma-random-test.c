@@ -707,7 +707,7 @@ static void step(Rig *rig)
         rdp_accept(dev, pick64(rig));
         break;
     case 2:
-        rdp_ring_reset(&rig->ring);
+        rdp_ring_begin_reset(&rig->ring);
         break;
     case 3:
         rdp_ring_enable(&rig->ring);

@@ -29,6 +29,9 @@ typedef struct Refusal {
       "wait=off -device " device ",chardev=chr0," options WITH,         \
       { "vhost-user", "restricted-dma-pool", "vhost back end" }, device }
 
+#define TEN(x)  x x x x x x x x x x
+#define LONG_ID TEN("id0123456789") "01234567"      /* 128 characters */
+
 #define MMIO_MODERN "-global virtio-mmio.force-legacy=false "
 #define MMIO_WITH   "-global virtio-mmio.restricted-dma-pool=pool0 "
 
@@ -47,6 +50,8 @@ static const Refusal refusals[] = {
       "-object restricted-dma-pool,id=pool0,size=1M", { "size", "2 MiB" } },
     { "size/not-a-multiple",
       "-object restricted-dma-pool,id=pool0,size=3M", { "size", "2 MiB" } },
+    { "id/too-long", "-object restricted-dma-pool,size=2M,id=x" LONG_ID,
+      { "id", LONG_ID, "128" } },
     { "addr/not-aligned",
       "-object restricted-dma-pool,id=pool0,size=2M,addr=0x180100000",
       { "addr", "2 MiB" } },
@@ -107,6 +112,14 @@ static const Refusal refusals[] = {
     { "machine/isapc", POOL, { "isapc", "pool0" }, .machine = "isapc" },
     { "machine/no-acpi", "-machine acpi=off " POOL, { "acpi", "pool0" },
       .machine = "q35" },
+    { "machine/32-address-bits", "-cpu pentium " POOL,
+      { "64-bit CPU", "addr", "0x100000000" }, .machine = "pc" },
+    { "machine/32-address-bits/old", "-cpu pentium " POOL,
+      { "64-bit CPU", "addr", "0x100000000" }, .machine = "pc-i440fx-8.1" },
+    { "machine/36-address-bits",
+      "-cpu pentium3 "
+      "-object restricted-dma-pool,id=pool0,size=4M,addr=0xfffe00000",
+      { "64-bit CPU", "addr", "0x1000000000" }, .machine = "pc" },
     { "machine/microvm/no-acpi", "-machine acpi=off " POOL,
       { "acpi", "pool0" }, .machine = "microvm" },
     { "machine/microvm/in-ram",
@@ -124,9 +137,17 @@ static const Refusal refusals[] = {
     { "mmio/legacy", POOL MMIO_WITH,
       { "legacy", "-global virtio-mmio.force-legacy=false" }, .mmio = true },
     { "mmio/no-such-pool", MMIO_MODERN MMIO_WITH,
-      { "-object restricted-dma-pool,id=pool0" }, .mmio = true },
+      { "virtio-mmio.restricted-dma-pool=pool0", "not found" }, .mmio = true },
+    { "mmio/no-pool-named",
+      POOL MMIO_MODERN "-global virtio-mmio.restricted-dma-pool=",
+      { "virtio-mmio.restricted-dma-pool", "names no pool" }, .mmio = true },
     { "mmio/not-a-pool", "-object iothread,id=pool0 " MMIO_MODERN MMIO_WITH,
-      { "pool0", "iothread" }, .mmio = true },
+      { "virtio-mmio.restricted-dma-pool=pool0",
+        "expected: restricted-dma-pool" }, .mmio = true },
+    { "mmio/no-device-tree",
+      POOL MMIO_MODERN MMIO_WITH
+      "-global virtio-mmio.restricted-dma-negotiate=off",
+      { "restricted-dma-negotiate", "device tree" }, .machine = "microvm" },
     { "mmio/negotiate-without-pool",
       "-global virtio-mmio.restricted-dma-negotiate=off",
       { "restricted-dma-negotiate", "restricted-dma-pool=" }, .mmio = true },
@@ -141,15 +162,19 @@ static const Refusal refusals[] = {
     { "device/negotiate-without-pool",
       "-device virtio-rng-pci,restricted-dma-negotiate=off",
       { "restricted-dma-negotiate", "restricted-dma-pool=" } },
+    { "device/no-device-tree",
+      POOL "-device virtio-rng-pci,restricted-dma-negotiate=off," WITH,
+      { "restricted-dma-negotiate", "device tree", "q35" }, .machine = "q35" },
     { "device/no-such-pool",
-      "-device virtio-net-pci," WITH, { "restricted-dma-pool", "pool0" } },
+      "-device virtio-net-pci," WITH,
+      { "restricted-dma-pool", "'pool0' not found" } },
     { "device/no-pool-named",
       POOL "-device virtio-net-pci,restricted-dma-pool=",
-      { "restricted-dma-pool" } },
+      { "restricted-dma-pool", "names no pool" } },
     { "device/not-a-pool",
       "-object iothread,id=io0 "
       "-device virtio-net-pci,restricted-dma-pool=io0",
-      { "restricted-dma-pool", "io0" } },
+      { "restricted-dma-pool", "io0", "expected: restricted-dma-pool" } },
     { "device/not-modern",
       POOL "-device virtio-net-pci,disable-modern=on," WITH,
       { "disable-modern" } },
@@ -188,6 +213,11 @@ static const Refusal refusals[] = {
     { "device/gpu-gl",
       POOL "-device virtio-gpu-gl-pci," WITH,
       { "gpu-gl", "restricted-dma-pool", "renderer" }, "virtio-gpu-gl-pci" },
+    { "device/crypto-vhost-user",
+      POOL "-chardev socket,id=chr0,host=127.0.0.1,port=0,server=on,wait=off "
+      "-object cryptodev-vhost-user,id=crypt0,chardev=chr0 "
+      "-device virtio-crypto-pci,cryptodev=crypt0," WITH,
+      { "crypt0", "restricted-dma-pool", "vhost" }, "virtio-crypto-pci" },
     /* Those that leave everything to vhost need no back end here */
     VHOST("vhost-user-blk-pci", ""),
     VHOST("vhost-user-scsi-pci", ""),
@@ -338,8 +368,11 @@ static const struct {
     { POOL "-device virtio-net-device " MMIO_MODERN MMIO_WITH,
       .mmio = true },
     { POOL "-device virtio-net-device " MMIO_MODERN MMIO_WITH
-      "-global virtio-mmio.restricted-dma-negotiate=off", .mmio = true },
-    { POOL "-device virtio-net-pci,restricted-dma-negotiate=off," WITH },
+      "-global virtio-mmio.restricted-dma-negotiate=off", .machine = "virt" },
+    { POOL "-device virtio-net-pci,restricted-dma-negotiate=off," WITH,
+      .machine = "virt" },
+    { POOL "-cpu pentium3 ", .machine = "pc" },
+    { "-object restricted-dma-pool,size=2M,id=" LONG_ID },
     { "-machine pcie=on "
       "-object restricted-dma-pool,id=pool0,size=2M,addr=0xbfffe00000",
       .machine = "microvm" },
@@ -380,9 +413,10 @@ static void test_accepted(void)
 
 static void assert_error(QTestState *qts, QDict *response, const char *word)
 {
-    const char *desc = qdict_get_str(qdict_get_qdict(response, "error"),
-                                     "desc");
+    const char *desc;
 
+    g_assert_true(qdict_haskey(response, "error"));
+    desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
     g_test_message("%s", desc);
     assert_mentions(desc, word);
     qobject_unref(response);
@@ -400,7 +434,7 @@ static void test_runtime_object(void)
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-add', 'arguments':"
                                 " {'qom-type': 'restricted-dma-pool',"
                                 " 'id': 'late', 'size': 2097152}}"),
-                 "running");
+                 "command line");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-del',"
                                 " 'arguments': {'id': 'pool0'}}"), "pool0");
     assert_error(qts, qtest_qmp(qts, "{'execute': 'object-del',"
@@ -445,6 +479,30 @@ static void test_runtime_device(void)
     qtest_quit(qts);
 }
 
+/* QEMU only warns of a global that does not fit a device that is added now */
+static void test_runtime_global(void)
+{
+    static const char *const ids[] = { "nowhere", "" };
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(ids); i++) {
+        QTestState *qts = qtest_initf(
+            "-machine %s -nodefaults " POOL "-device pcie-root-port,id=p0 "
+            "-global virtio-rng-pci.restricted-dma-pool=%s", rdp_machine(),
+            ids[i]);
+
+        assert_error(qts, qtest_qmp(qts, "{'execute': 'device_add',"
+                                    " 'arguments': {'bus': 'p0',"
+                                    " 'driver': 'virtio-rng-pci'}}"),
+                     "there is no restricted-dma-pool");
+        qtest_qmp_assert_success(qts, "{'execute': 'device_add',"
+                                 " 'arguments': {'bus': 'p0',"
+                                 " 'driver': 'virtio-rng-pci',"
+                                 " 'restricted-dma-pool': 'pool0'}}");
+        qtest_quit(qts);
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned i;
@@ -466,6 +524,8 @@ int main(int argc, char **argv)
                    test_runtime_object);
     qtest_add_func("/restricted-dma/refusal/run-time/device",
                    test_runtime_device);
+    qtest_add_func("/restricted-dma/refusal/run-time/global",
+                   test_runtime_global);
 
     return g_test_run();
 }

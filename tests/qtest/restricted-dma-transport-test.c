@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "restricted-dma/blk.h"
+#include "restricted-dma/config-window.h"
 #include "restricted-dma/msix.h"
 
 #define BRIDGE      3
@@ -133,7 +134,7 @@ static RdpGuest *start_slow(RdpDevice *dev, const char *properties)
                             RDP_CONFINED, properties);
 }
 
-/* A request in flight is not returned once bus mastering is off */
+/* A request in flight cannot be returned once bus mastering is off */
 static void test_master_in_flight(const void *data)
 {
     RdpGuest *guest;
@@ -149,6 +150,7 @@ static void test_master_in_flight(const void *data)
     rdp_snapshot_pool(guest);
     rdp_assert_idle(guest);
     g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
+    rdp_wait_needs_reset(&dev);
     rdp_device_stop(&dev);
 }
 
@@ -374,58 +376,6 @@ static void test_flr(void)
 
 /* The window in configuration space leads to the same registers */
 
-static uint8_t find_window(RdpDevice *dev)
-{
-    uint8_t cap = 0;
-
-    while ((cap = qpci_find_capability(dev->pci, PCI_CAP_ID_VNDR, cap))) {
-        if (qpci_config_readb(dev->pci, cap + VIRTIO_PCI_CAP_CFG_TYPE) ==
-            VIRTIO_PCI_CAP_PCI_CFG) {
-            return cap;
-        }
-    }
-    g_assert_not_reached();
-}
-
-/* @offset is one in the BAR */
-static void aim_window(RdpDevice *dev, uint8_t cap, uint32_t offset,
-                       unsigned len)
-{
-    qpci_config_writeb(dev->pci, cap + VIRTIO_PCI_CAP_BAR, 4);
-    qpci_config_writel(dev->pci, cap + VIRTIO_PCI_CAP_OFFSET, offset);
-    qpci_config_writel(dev->pci, cap + VIRTIO_PCI_CAP_LENGTH, len);
-}
-
-static void window_write(RdpDevice *dev, uint8_t cap, uint32_t offset,
-                         unsigned len, uint32_t value)
-{
-    const uint8_t data = cap + sizeof(struct virtio_pci_cap);
-
-    aim_window(dev, cap, offset, len);
-    switch (len) {
-    case 1:
-        qpci_config_writeb(dev->pci, data, value);
-        break;
-    case 2:
-        qpci_config_writew(dev->pci, data, value);
-        break;
-    default:
-        qpci_config_writel(dev->pci, data, value);
-        break;
-    }
-}
-
-static void window_set_status(RdpDevice *dev, uint8_t cap, uint8_t status)
-{
-    window_write(dev, cap, dev->common + VIRTIO_PCI_COMMON_STATUS, 1, status);
-}
-
-static uint32_t window_readl(RdpDevice *dev, uint8_t cap, unsigned reg)
-{
-    aim_window(dev, cap, dev->common + reg, 4);
-    return qpci_config_readl(dev->pci, cap + sizeof(struct virtio_pci_cap));
-}
-
 /* The window leads to the registers, whatever memory the BAR is over */
 static void assert_window_is_the_device(RdpDevice *dev, uint8_t cap)
 {
@@ -433,13 +383,13 @@ static void assert_window_is_the_device(RdpDevice *dev, uint8_t cap)
     uint32_t place = qpci_config_readl(dev->pci, bar);
     uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
 
-    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+    g_assert_cmphex(rdp_window_readl(dev, cap, RDP_COMMON_SIZE), ==,
                     RDP_POOL_SIZE);
     qpci_config_writel(dev->pci, bar, RDP_IN_RAM(dev->guest, RDP_VICTIM));
-    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+    g_assert_cmphex(rdp_window_readl(dev, cap, RDP_COMMON_SIZE), ==,
                     RDP_POOL_SIZE);
     qpci_config_writew(dev->pci, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
-    g_assert_cmphex(window_readl(dev, cap, RDP_COMMON_SIZE), ==,
+    g_assert_cmphex(rdp_window_readl(dev, cap, RDP_COMMON_SIZE), ==,
                     RDP_POOL_SIZE);
     qpci_config_writel(dev->pci, bar, place);
     qpci_config_writew(dev->pci, PCI_COMMAND, command);
@@ -454,10 +404,10 @@ static void test_window(void)
     uint8_t cap;
 
     guest = start(&dev, "");
-    cap = find_window(&dev);
-    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR), ==,
+    cap = rdp_window_find(&dev);
+    g_assert_cmphex(rdp_window_readl(&dev, cap, RDP_COMMON_ADDR), ==,
                     (uint32_t)guest->base);
-    g_assert_cmphex(window_readl(&dev, cap, RDP_COMMON_ADDR + 4), ==,
+    g_assert_cmphex(rdp_window_readl(&dev, cap, RDP_COMMON_ADDR + 4), ==,
                     guest->base >> 32);
     assert_window_is_the_device(&dev, cap);
 
@@ -467,44 +417,16 @@ static void test_window(void)
     rdp_blk_read(guest, bufs);
     rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
     rdp_snapshot_all(guest);
-    window_set_status(&dev, cap, VIRTIO_CONFIG_S_DRIVER_OK);
+    rdp_window_set_status(&dev, cap, VIRTIO_CONFIG_S_DRIVER_OK);
     rdp_ring_enable(&ring);
     rdp_ring_kick(&ring);
     rdp_assert_idle(guest);
     g_assert_true(rdp_needs_reset(&dev));
 
-    window_set_status(&dev, cap, 0);
+    rdp_window_set_status(&dev, cap, 0);
     g_assert_cmphex(rdp_status(&dev), ==, 0);
     assert_confined(&dev);
     rdp_device_stop(&dev);
-}
-
-/* All that a driver does before its first request, and the notification */
-static void window_start(RdpRing *ring, uint8_t cap)
-{
-    const uint32_t writes[][3] = {      /* register, bytes, value */
-        { VIRTIO_PCI_COMMON_GFSELECT, 4, 1 },
-        { VIRTIO_PCI_COMMON_GF, 4, RDP_FEATURES >> 32 },
-        { VIRTIO_PCI_COMMON_STATUS, 1, VIRTIO_CONFIG_S_FEATURES_OK },
-        { VIRTIO_PCI_COMMON_Q_SIZE, 2, RDP_RING_SIZE },
-        { VIRTIO_PCI_COMMON_Q_DESCLO, 4, ring->desc },
-        { VIRTIO_PCI_COMMON_Q_DESCHI, 4, ring->desc >> 32 },
-        { VIRTIO_PCI_COMMON_Q_AVAILLO, 4, ring->avail },
-        { VIRTIO_PCI_COMMON_Q_AVAILHI, 4, ring->avail >> 32 },
-        { VIRTIO_PCI_COMMON_Q_USEDLO, 4, ring->used },
-        { VIRTIO_PCI_COMMON_Q_USEDHI, 4, ring->used >> 32 },
-        { VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1 },
-        { VIRTIO_PCI_COMMON_STATUS, 1, VIRTIO_CONFIG_S_FEATURES_OK |
-                                       VIRTIO_CONFIG_S_DRIVER_OK },
-    };
-    RdpDevice *dev = ring->dev;
-    unsigned i;
-
-    for (i = 0; i < ARRAY_SIZE(writes); i++) {
-        window_write(dev, cap, dev->common + writes[i][0], writes[i][1],
-                     writes[i][2]);
-    }
-    window_write(dev, cap, dev->notify, 2, 0);
 }
 
 /* A reset of the machine turns bus mastering off, even for the window */
@@ -517,7 +439,7 @@ static void test_system_reset(void)
     uint8_t cap;
 
     guest = start(&dev, "");
-    cap = find_window(&dev);
+    cap = rdp_window_find(&dev);
     rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     qtest_system_reset(guest->qts);
 
@@ -525,7 +447,7 @@ static void test_system_reset(void)
     rdp_blk_read(guest, bufs);
     rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
     rdp_snapshot_all(guest);
-    window_start(&ring, cap);
+    rdp_window_start(&ring, cap);
     rdp_assert_idle(guest);
 
     rdp_device_cleanup(&dev);

@@ -199,6 +199,18 @@ static void assert_no_pci_at(const void *fdt, uint64_t base, uint64_t size)
     }
 }
 
+/* U-Boot and others take the first memory node for RAM, and look no further */
+static void assert_ram_first(const void *fdt)
+{
+    int len;
+    int node = find_node(fdt, "/memory");
+    const void *reg = fdt_getprop(fdt, node, "reg", &len);
+
+    g_assert_cmpint(len, ==, 4 * sizeof(uint32_t));
+    g_assert_cmphex(cells(reg, 0), ==, board->ram);
+    assert_string(fdt, node, "device_type", "memory");
+}
+
 static void test_place(const void *data)
 {
     const Place *place = data;
@@ -226,6 +238,7 @@ static void test_place(const void *data)
     assert_range(fdt, node, base, place->size);
     g_assert_cmpuint(count_nodes(fdt, "device_type", "memory"), ==, 2);
     g_assert_cmpuint(count_nodes_with(fdt, "memory-region"), ==, 0);
+    assert_ram_first(fdt);
 
     assert_no_pci_at(fdt, base, place->size);
 }
@@ -263,19 +276,50 @@ static void test_dma_default(void)
                      ==, 2);
 }
 
+#define TWO_NODES \
+    "-m 1G -smp 2 -object memory-backend-ram,id=m0,size=512M " \
+    "-object memory-backend-ram,id=m1,size=512M -numa node,memdev=m0 " \
+    "-numa node,memdev=m1 "
+
 /* Memory that belongs to no NUMA node makes Linux distrust all of them */
 static void test_numa(void)
 {
     g_autofree char *memory = g_strdup_printf("/memory@%" PRIx64,
                                               board->ram + 1 * GiB);
-    g_autofree void *fdt = dump_of(
-        "-m 1G -smp 2 -object memory-backend-ram,id=m0,size=512M "
-        "-object memory-backend-ram,id=m1,size=512M -numa node,memdev=m0 "
-        "-numa node,memdev=m1 " POOL);
+    g_autofree void *fdt = dump_of(TWO_NODES POOL);
     int node = find_node(fdt, memory);
 
     g_assert_cmpuint(get_cell(fdt, node, "numa-node-id"), ==, 0);
     g_assert_cmpuint(count_nodes(fdt, "device_type", "memory"), ==, 3);
+}
+
+static int next_memory_node(const void *fdt, int node)
+{
+    return fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory",
+                                         sizeof("memory"));
+}
+
+/* The nodes of RAM are as they are without a pool, and before those of pools */
+static void test_numa_order(void)
+{
+    g_autofree void *without = dump_of(TWO_NODES);
+    g_autofree void *with = dump_of(TWO_NODES POOL
+                                    "-object restricted-dma-pool,"
+                                    "id=pool1,size=2M");
+    int a = -1, b = -1;
+
+    while ((a = next_memory_node(without, a)) >= 0) {
+        b = next_memory_node(with, b);
+        g_assert_cmpint(b, >=, 0);
+        g_assert_cmpstr(fdt_get_name(with, b, NULL), ==,
+                        fdt_get_name(without, a, NULL));
+        g_assert_cmphex(get_cell(with, b, "numa-node-id"), ==,
+                        get_cell(without, a, "numa-node-id"));
+        g_assert_cmpmem(fdt_getprop(with, b, "reg", NULL), 16,
+                        fdt_getprop(without, a, "reg", NULL), 16);
+    }
+    g_assert_cmpuint(count_nodes(without, "device_type", "memory"), ==, 2);
+    g_assert_cmpuint(count_nodes(with, "device_type", "memory"), ==, 4);
 }
 
 static void test_no_pool(void)
@@ -535,6 +579,7 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/virt/memory", test_memory);
     qtest_add_func("/restricted-dma/virt/dma-default", test_dma_default);
     qtest_add_func("/restricted-dma/virt/numa", test_numa);
+    qtest_add_func("/restricted-dma/virt/numa/order", test_numa_order);
     qtest_add_func("/restricted-dma/virt/no-pool", test_no_pool);
     qtest_add_func("/restricted-dma/virt/devices", test_devices);
     qtest_add_func("/restricted-dma/virt/dtc", test_dtc);

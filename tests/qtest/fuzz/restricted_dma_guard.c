@@ -20,6 +20,7 @@
 #include "qemu/error-report.h"
 #include "qom/object.h"
 #include "restricted_dma_guard.h"
+#include "restricted_dma_limits.h"
 
 /* Above the sparse memory of the generic fuzzer, below all that is real */
 #define TRAP_PRIORITY   -100
@@ -27,9 +28,8 @@
 static MemTxResult trap_access(void *opaque, hwaddr addr, uint64_t *data,
                                unsigned size, MemTxAttrs attrs)
 {
-    fprintf(stderr, "a device accessed 0x%" HWADDR_PRIx " outside its pool\n",
-            addr);
-    abort();
+    rdp_limits_abort("a device accessed 0x%" HWADDR_PRIx " outside its pool",
+                     addr);
 }
 
 static MemTxResult trap_write(void *opaque, hwaddr addr, uint64_t data,

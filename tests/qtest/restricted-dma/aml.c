@@ -131,7 +131,7 @@ static void decode_crs(Aml crs, RdpAcpiPool *pool)
         0x8a, 0x2b, 0x00,       /* tag, length */
         0,                      /* memory */
         0x0d,                   /* fixed on both ends, consumed */
-        0x03,                   /* cacheable, read-write */
+        0x0b,                   /* reserved, cacheable, read-write */
     };
     static const uint8_t end_tag[] = { 0x79, 0 };
     uint64_t max;

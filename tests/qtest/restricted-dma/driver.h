@@ -20,8 +20,8 @@
 
 /* Provisional numbers, stated once for all tests */
 #define RDP_F_RESTRICTED_DMA    45
-#define RDP_COMMON_ADDR         0x48
-#define RDP_COMMON_SIZE         0x50
+#define RDP_COMMON_ADDR         0x40
+#define RDP_COMMON_SIZE         0x48
 #define RDP_MMIO_ADDR           0x0d0
 #define RDP_MMIO_SIZE           0x0d8
 

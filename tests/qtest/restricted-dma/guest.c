@@ -103,6 +103,11 @@ const char *rdp_mmio_machine(void)
     return strcmp(qtest_get_arch(), "aarch64") ? "microvm" : "virt";
 }
 
+bool rdp_has_device_tree(void)
+{
+    return !strcmp(qtest_get_arch(), "aarch64");
+}
+
 static void find_pools(RdpGuest *guest)
 {
     QDict *pool = rdp_query(guest->qts, "poola");

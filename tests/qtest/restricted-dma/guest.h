@@ -73,6 +73,8 @@ typedef struct RdpGuest {
 const char *rdp_machine(void);
 /* ... and for those that need virtio-mmio */
 const char *rdp_mmio_machine(void);
+/* Do guests of these machines learn of pools from a device tree? */
+bool rdp_has_device_tree(void);
 
 /**
  * rdp_start: start QEMU with RAM, both pools and a disk

@@ -149,3 +149,24 @@ unsigned rdp_replace_in_stream(const RdpMigrationFiles *files, uint64_t old,
     g_assert_true(g_file_set_contents(files->stream, stream, len, NULL));
     return n;
 }
+
+void rdp_patch_stream(const RdpMigrationFiles *files,
+                      const void *key, size_t key_len, ptrdiff_t offset,
+                      const void *value, size_t len)
+{
+    g_autofree char *stream = NULL;
+    char *at, *last = NULL;
+    size_t stream_len;
+
+    g_assert_true(g_file_get_contents(files->stream, &stream, &stream_len,
+                                      NULL));
+    for (at = stream;
+         (at = memmem(at, stream + stream_len - at, key, key_len)); at++) {
+        last = at;
+    }
+    g_assert_nonnull(last);
+    g_assert_cmpint(last - stream + offset, >=, 0);
+    g_assert_cmpint(last - stream + offset + len, <=, stream_len);
+    memcpy(last + offset, value, len);
+    g_assert_true(g_file_set_contents(files->stream, stream, stream_len, NULL));
+}

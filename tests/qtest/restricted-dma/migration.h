@@ -46,6 +46,14 @@ void rdp_assert_stream_refused(const RdpMigrationFiles *files, QTestState *to,
                                const char *words);
 
 /*
+ * Find the last @key in the stream, and put @value @offset bytes behind its
+ * begin.  Memory of the guest, which may contain @key, comes before devices.
+ */
+void rdp_patch_stream(const RdpMigrationFiles *files,
+                      const void *key, size_t key_len, ptrdiff_t offset,
+                      const void *value, size_t len);
+
+/*
  * Replace each @old in the stream by @new, as a hostile source would, and
  * return how many there were.  Numbers of virtio devices are big endian.
  */

@@ -18,6 +18,7 @@ void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed)
         .dev = dev,
         .queue = queue,
         .packed = packed,
+        .size = RDP_RING_SIZE,
         .desc = base,
         .avail = base + 0x1000,
         .used = base + 0x2000,
@@ -56,7 +57,7 @@ void rdp_ring_enable(RdpRing *ring)
 {
     RdpDevice *dev = ring->dev;
 
-    rdp_ring_set_size(ring, RDP_RING_SIZE);
+    rdp_ring_set_size(ring, ring->size);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_DESCLO, ring->desc);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_AVAILLO, ring->avail);
     common_write_addr(dev, VIRTIO_PCI_COMMON_Q_USEDLO, ring->used);
@@ -72,15 +73,37 @@ void rdp_setup(RdpDevice *dev, RdpRing *ring, uint16_t queue,
     rdp_driver_ok(dev);
 }
 
-void rdp_ring_reset(RdpRing *ring)
+bool rdp_ring_resetting(RdpRing *ring)
+{
+    RdpDevice *dev = ring->dev;
+
+    rdp_common_writew(dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
+    if (dev->mmio) {
+        return rdp_common_readl(dev, VIRTIO_PCI_COMMON_Q_ENABLE);
+    }
+    return qpci_io_readw(dev->pci, dev->bar,
+                         dev->common + VIRTIO_PCI_COMMON_Q_RESET);
+}
+
+void rdp_ring_begin_reset(RdpRing *ring)
 {
     rdp_common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_SELECT, ring->queue);
-    rdp_common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_RESET, 1);
+    if (ring->dev->mmio) {
+        rdp_common_writel(ring->dev, VIRTIO_PCI_COMMON_Q_ENABLE, 0);
+    } else {
+        rdp_common_writew(ring->dev, VIRTIO_PCI_COMMON_Q_RESET, 1);
+    }
+}
+
+void rdp_ring_reset(RdpRing *ring)
+{
+    rdp_ring_begin_reset(ring);
+    RDP_WAIT_FOR(!rdp_ring_resetting(ring));
 }
 
 uint64_t rdp_ring_desc_size(const RdpRing *ring)
 {
-    return RDP_RING_SIZE * sizeof(struct vring_desc);
+    return ring->size * sizeof(struct vring_desc);
 }
 
 static uint64_t event_size(uint64_t features)
@@ -93,7 +116,7 @@ uint64_t rdp_ring_avail_size(const RdpRing *ring, uint64_t features)
     if (ring->packed) {
         return sizeof(struct vring_packed_desc_event);
     }
-    return offsetof(struct vring_avail, ring[RDP_RING_SIZE]) +
+    return offsetof(struct vring_avail, ring[ring->size]) +
            event_size(features);
 }
 
@@ -102,7 +125,7 @@ uint64_t rdp_ring_used_size(const RdpRing *ring, uint64_t features)
     if (ring->packed) {
         return sizeof(struct vring_packed_desc_event);
     }
-    return offsetof(struct vring_used, ring[RDP_RING_SIZE]) +
+    return offsetof(struct vring_used, ring[ring->size]) +
            event_size(features);
 }
 
@@ -124,9 +147,9 @@ static uint16_t split_used_idx(RdpRing *ring)
 }
 
 /* Each time round a packed ring, its flags invert their meaning */
-static uint16_t packed_flags(unsigned position, bool used)
+static uint16_t packed_flags(const RdpRing *ring, unsigned position, bool used)
 {
-    bool wrap = !(position / RDP_RING_SIZE % 2);
+    bool wrap = !(position / ring->size % 2);
     uint16_t avail_bit = wrap << VRING_PACKED_DESC_F_AVAIL;
     uint16_t used_bit = (used ? wrap : !wrap) << VRING_PACKED_DESC_F_USED;
 
@@ -165,16 +188,16 @@ static void ring_add_split(RdpRing *ring, const RdpBuf *bufs, unsigned n,
                            uint16_t flags)
 {
     RdpGuest *guest = ring->dev->guest;
-    unsigned head = ring->next % RDP_RING_SIZE;
+    unsigned head = ring->next % ring->size;
     unsigned i;
 
     for (i = 0; i < n; i++) {
-        put_split(guest, ring->desc, (ring->next + i) % RDP_RING_SIZE,
+        put_split(guest, ring->desc, (ring->next + i) % ring->size,
                   &bufs[i], flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0),
-                  (ring->next + i + 1) % RDP_RING_SIZE);
+                  (ring->next + i + 1) % ring->size);
     }
     poke16(guest, ring->avail + offsetof(struct vring_avail,
-                                         ring[ring->added % RDP_RING_SIZE]),
+                                         ring[ring->added % ring->size]),
            head);
     poke16(guest, ring->avail + offsetof(struct vring_avail, idx),
            ring->added + 1);
@@ -188,10 +211,10 @@ static void ring_add_packed(RdpRing *ring, const RdpBuf *bufs, unsigned n,
     /* The head comes last: it makes the chain available */
     for (i = n; i-- > 0; ) {
         put_packed(ring->dev->guest, ring->desc,
-                   (ring->next + i) % RDP_RING_SIZE, &bufs[i],
+                   (ring->next + i) % ring->size, &bufs[i],
                    flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0) |
-                   packed_flags(ring->next + i, false),
-                   ring->added % RDP_RING_SIZE);
+                   packed_flags(ring, ring->next + i, false),
+                   ring->added % ring->size);
     }
 }
 
@@ -261,7 +284,7 @@ static bool packed_is_used(RdpRing *ring, unsigned position)
     const uint16_t mask = 1 << VRING_PACKED_DESC_F_AVAIL |
                           1 << VRING_PACKED_DESC_F_USED;
     RdpGuest *guest = ring->dev->guest;
-    uint64_t desc = ring->desc + position % RDP_RING_SIZE *
+    uint64_t desc = ring->desc + position % ring->size *
                     sizeof(struct vring_packed_desc);
     uint16_t flags;
 
@@ -270,7 +293,7 @@ static bool packed_is_used(RdpRing *ring, unsigned position)
     }
     flags = qtest_readw(guest->qts, desc +
                         offsetof(struct vring_packed_desc, flags));
-    return (flags & mask) == packed_flags(position, true);
+    return (flags & mask) == packed_flags(ring, position, true);
 }
 
 unsigned rdp_ring_used(RdpRing *ring)

@@ -24,6 +24,7 @@ typedef struct RdpRing {
     RdpDevice *dev;
     uint16_t queue;
     bool packed;
+    unsigned size;              /* in descriptors; not 0 */
     uint64_t desc;
     uint64_t avail;             /* packed: driver event suppression */
     uint64_t used;              /* packed: device event suppression */
@@ -35,7 +36,7 @@ typedef struct RdpRing {
     unsigned heads[RDP_RING_SIZE];      /* first descriptor of each chain */
 } RdpRing;
 
-/* Choose ring addresses in the pool and clear that memory */
+/* Choose ring addresses in the pool, and RDP_RING_SIZE; clear that memory */
 void rdp_ring_init(RdpRing *ring, RdpDevice *dev, uint16_t queue, bool packed);
 /* Tell the device the addresses and enable the queue */
 void rdp_ring_enable(RdpRing *ring);
@@ -48,7 +49,11 @@ void rdp_ring_set_size(RdpRing *ring, uint16_t size);
 uint16_t rdp_ring_size(const RdpRing *ring);
 /* Let the ring interrupt through an MSI-X vector */
 void rdp_ring_set_vector(RdpRing *ring, uint16_t vector);
-/* Take the ring away from a running device; needs VIRTIO_F_RING_RESET */
+/* Take the ring away from a running device; PCI needs VIRTIO_F_RING_RESET */
+void rdp_ring_begin_reset(RdpRing *ring);
+/* Does the device still use buffers of the ring? */
+bool rdp_ring_resetting(RdpRing *ring);
+/* Both: returns when the device has let go */
 void rdp_ring_reset(RdpRing *ring);
 
 /* Bytes that the device may access in each part of the ring */

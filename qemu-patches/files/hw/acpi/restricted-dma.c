@@ -41,7 +41,9 @@ static Aml *pool_device(const RestrictedDMAPool *pool, unsigned uid)
     aml_append(dev, aml_name_decl("_STA", aml_int(0xf)));
     aml_append(dev, aml_name_decl("_CCA", aml_int(1)));
 
-    aml_append(crs, aml_qword_memory_consumer(AML_CACHEABLE, AML_READ_WRITE,
+    /* Reserved, as in the memory map: not for use as ordinary memory */
+    aml_append(crs, aml_qword_memory_consumer(AML_ADDRESS_RANGE_RESERVED,
+                                              AML_CACHEABLE, AML_READ_WRITE,
                                               base, size));
     aml_append(dev, aml_name_decl("_CRS", crs));
 

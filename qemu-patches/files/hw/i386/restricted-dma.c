@@ -8,7 +8,18 @@
 #include "hw/i386/restricted-dma.h"
 #include "hw/mem/restricted-dma-pool.h"
 #include "qapi/error.h"
+#include "target/i386/cpu.h"
 #include "e820_memory_layout.h"
+
+void x86_check_restricted_dma_pools(hwaddr base, hwaddr limit)
+{
+    const CPUX86State *env = &X86_CPU(first_cpu)->env;
+    bool is_64bit = env->features[FEAT_8000_0001_EDX] & CPUID_EXT2_LM;
+
+    restricted_dma_pools_fit(base, limit,
+                             is_64bit ? "raise phys-bits" : "use a 64-bit CPU",
+                             &error_fatal);
+}
 
 hwaddr x86_map_restricted_dma_pools(X86MachineState *x86ms,
                                     MemoryRegion *sysmem, hwaddr base)

@@ -3,7 +3,8 @@
  *
  * From here, a guest that boots a kernel directly, without UEFI, learns of its
  * pools.  Each is a child of /reserved-memory.  It is a memory node as well,
- * because Linux maps reserved memory only if it is memory.  A device names its
+ * because Linux maps reserved memory only if it is memory, but comes after the
+ * memory nodes of the machine, because the first is RAM.  A device names its
  * pool in its own node, with memory-region.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -64,6 +65,48 @@ static uint32_t add_pool(const MachineState *ms, void *fdt,
     return phandle;
 }
 
+/* The names of the memory nodes of @fdt, last first */
+static GSList *memory_nodes(const void *fdt)
+{
+    GSList *names = NULL;
+    int node;
+
+    fdt_for_each_subnode(node, fdt, 0) {
+        const char *type = fdt_getprop(fdt, node, "device_type", NULL);
+
+        if (!g_strcmp0(type, "memory")) {
+            names = g_slist_prepend(names,
+                                    (char *)fdt_get_name(fdt, node, NULL));
+        }
+    }
+    return names;
+}
+
+/*
+ * libfdt puts a new node before its siblings, and U-Boot takes the first memory
+ * node for RAM: make the machine's nodes, those of @old, the first ones again.
+ */
+static void put_ram_first(void *fdt, const void *old)
+{
+    g_autoptr(GSList) names = memory_nodes(old);
+
+    for (GSList *l = names; l; l = l->next) {
+        g_autofree char *path = g_strconcat("/", l->data, NULL);
+        int node = fdt_path_offset(old, path);
+        int prop;
+
+        qemu_fdt_nop_node(fdt, path);
+        qemu_fdt_add_subnode(fdt, path);
+        fdt_for_each_property_offset(prop, old, node) {
+            const char *name;
+            int len;
+            const void *value = fdt_getprop_by_offset(old, prop, &name, &len);
+
+            qemu_fdt_setprop(fdt, path, name, value, len);
+        }
+    }
+}
+
 static void add_pci_function(const PoolUsers *users, PCIDevice *dev)
 {
     g_autofree char *node =
@@ -114,10 +157,12 @@ void restricted_dma_build_fdt(const MachineState *ms, void *fdt, PCIBus *root,
                               const char *pci_node)
 {
     g_autoptr(GSList) pools = restricted_dma_pools_list();
+    g_autofree void *old = NULL;
 
     if (!pools) {
         return;
     }
+    old = g_memdup2(fdt, fdt_totalsize(fdt));
     add_reserved_memory(fdt);
     for (GSList *l = pools; l; l = l->next) {
         PoolUsers users = {
@@ -129,4 +174,5 @@ void restricted_dma_build_fdt(const MachineState *ms, void *fdt, PCIBus *root,
 
         restricted_dma_pool_foreach_device(l->data, add_user, &users);
     }
+    put_ram_first(fdt, old);
 }

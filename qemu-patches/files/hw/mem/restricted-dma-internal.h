@@ -8,21 +8,27 @@
 
 #include "exec/memory.h"
 #include "hw/mem/restricted-dma-pool.h"
+#include "qemu/notify.h"
 
 /* Limit of size, and of addr + size: with POOLS_END_MAX, no sum wraps. */
 #define RESTRICTED_DMA_POOL_END_MAX (1ULL << 56)
 
+/* Names of memory and of migration sections have the id and 40 bytes more. */
+#define RESTRICTED_DMA_POOL_ID_MAX  128
+
 struct RestrictedDMAPool {
     Object parent_obj;
 
-    char *id;
+    char *id;                   /* set when the object is complete */
 
-    /* Properties: constant once the pool is mapped */
+    /* Properties: constant once the object is complete */
     uint64_t size;
     uint64_t addr;
     bool has_addr;
     uint8_t dma_default;        /* a bool, in the type that vmstate compares */
     char *memdev;
+
+    Notifier machine_done;
 
     /* Written once, when the pool is mapped */
     bool mapped;

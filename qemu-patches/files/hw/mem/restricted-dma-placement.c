@@ -15,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "qemu/range.h"
 #include "qemu/units.h"
+#include "exec/cpu-common.h"
 #include "hw/boards.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
@@ -167,9 +168,8 @@ static bool pools_check(GSList *pools, hwaddr base, Error **errp)
 }
 
 static MemoryRegion *pool_own_memory(RestrictedDMAPool *pool, MachineState *ms,
-                                     Error **errp)
+                                     const char *name, Error **errp)
 {
-    g_autofree char *name = g_strdup_printf("restricted-dma-pool.%s", pool->id);
     uint32_t flags = RAM_SHARED;
 
     if (machine_require_guest_memfd(ms)) {
@@ -218,23 +218,27 @@ static bool pool_map(const PoolPlace *place, MachineState *ms,
                      MemoryRegion *sysmem, Error **errp)
 {
     RestrictedDMAPool *pool = place->pool;
-    g_autofree char *name =
-        g_strdup_printf("restricted-dma-pool.%s.as", pool->id);
-    MemoryRegion *mr = pool->memdev ? pool_backend_memory(pool, errp) :
-                                      pool_own_memory(pool, ms, errp);
+    g_autofree char *ram_name =
+        g_strdup_printf("restricted-dma-pool.%s", pool->id);
+    g_autofree char *as_name = g_strconcat(ram_name, ".as", NULL);
+    MemoryRegion *mr = pool->memdev ?
+                       pool_backend_memory(pool, errp) :
+                       pool_own_memory(pool, ms, ram_name, errp);
 
     if (!mr) {
         return false;
     }
     pool->base = place->base;
-    vmstate_register_ram_global(mr);
+    /* The same name in a migration stream, whether there is a memdev or not */
+    qemu_ram_set_idstr(mr->ram_block, ram_name, NULL);
+    qemu_ram_set_migratable(mr->ram_block);
     memory_region_add_subregion(sysmem, pool->base, mr);
 
     memory_region_init(&pool->root, OBJECT(pool), "root", UINT64_MAX);
     memory_region_init_alias(&pool->window, OBJECT(pool), "window", mr, 0,
                              pool->size);
     memory_region_add_subregion(&pool->root, pool->base, &pool->window);
-    address_space_init(&pool->as, &pool->root, name);
+    address_space_init(&pool->as, &pool->root, as_name);
     /* What is not memory of the pool must fail to map, not be bounced. */
     pool->as.max_bounce_buffer_size = 0;
 

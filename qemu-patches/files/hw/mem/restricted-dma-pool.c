@@ -4,13 +4,14 @@
  * A pool is a RAM block of its own, so that a device back end in another
  * process can be given this memory and no other.  The board maps it at a
  * fixed place that the guest is told not to use as ordinary memory, and each
- * pool has an address space in which nothing else can be reached.  Attached
- * devices access guest memory only through that address space, and check
- * every address from their driver with restricted_dma_contains() first.
+ * attached device has an address space with nothing in it but a window on its
+ * pool.  Attached devices access guest memory only through that address space,
+ * and check every address from their driver with restricted_dma_contains()
+ * first.
  *
- * This file has the object and its devices.  restricted-dma-placement.c
- * decides where pools go and maps them; restricted-dma-qmp-cmds.c and
- * restricted-dma-hmp-cmds.c show them.
+ * This file has the object and its devices, and restricted-dma-window.c their
+ * windows.  restricted-dma-placement.c decides where pools go and maps them;
+ * restricted-dma-qmp-cmds.c and restricted-dma-hmp-cmds.c show them.
  *
  * Lifetime: the object is created before the machine, mapped by the board,
  * and then stays.  Once it is mapped, only the list of devices (BQL) and the
@@ -24,6 +25,7 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "hw/boards.h"
+#include "hw/mem/restricted-dma-window.h"
 #include "hw/qdev-core.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
@@ -31,6 +33,7 @@
 #include "qapi/visitor.h"
 #include "qom/object_interfaces.h"
 #include "restricted-dma-internal.h"
+#include "system/system.h"
 #include "trace.h"
 
 const char *restricted_dma_pool_id(const RestrictedDMAPool *pool)
@@ -58,6 +61,11 @@ AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool)
     return &pool->as;
 }
 
+void *restricted_dma_pool_host(RestrictedDMAPool *pool)
+{
+    return memory_region_get_ram_ptr(&pool->window);
+}
+
 static int restricted_dma_pool_add_to_list(Object *obj, void *opaque)
 {
     GSList **list = opaque;
@@ -82,50 +90,31 @@ GSList *restricted_dma_pools_list(void)
     return g_slist_sort(list, restricted_dma_pool_compare);
 }
 
-static bool pool_check_mapped(const RestrictedDMAPool *pool, MachineState *ms,
-                              Error **errp)
+static bool pool_check_place(const RestrictedDMAPool *pool, bool has_place,
+                             Error **errp)
 {
-    if (!pool->mapped) {
+    if (!has_place) {
         error_setg(errp, "machine type '%s' has no place for "
                    "restricted-dma-pool '%s'; remove the object or use a "
                    "machine such as q35",
-                   MACHINE_GET_CLASS(ms)->name, pool->id);
-        return false;
+                   MACHINE_GET_CLASS(current_machine)->name, pool->id);
     }
-    return true;
+    return has_place;
 }
 
-RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp)
+bool restricted_dma_pool_check_mapped(const RestrictedDMAPool *pool,
+                                      Error **errp)
 {
-    Object *obj = object_resolve_path_component(object_get_objects_root(), id);
-    RestrictedDMAPool *pool;
-
-    if (!obj) {
-        error_setg(errp, "there is no restricted-dma-pool '%s'; add "
-                   "-object restricted-dma-pool,id=%s,size=...", id, id);
-        return NULL;
-    }
-    pool = (RestrictedDMAPool *)object_dynamic_cast(obj,
-                                                    TYPE_RESTRICTED_DMA_POOL);
-    if (!pool) {
-        error_setg(errp, "object '%s' is a %s; restricted-dma-pool needs the "
-                   "id of a restricted-dma-pool object", id,
-                   object_get_typename(obj));
-        return NULL;
-    }
-    return pool_check_mapped(pool, current_machine, errp) ? pool : NULL;
+    return pool_check_place(pool, pool->mapped, errp);
 }
 
-bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp)
+/* A board may have no use for its place: under Xen, it maps no memory itself */
+static void pool_machine_done(Notifier *notifier, void *opaque)
 {
-    g_autoptr(GSList) pools = restricted_dma_pools_list();
+    RestrictedDMAPool *pool = container_of(notifier, RestrictedDMAPool,
+                                           machine_done);
 
-    for (GSList *l = pools; l; l = l->next) {
-        if (!pool_check_mapped(l->data, ms, errp)) {
-            return false;
-        }
-    }
-    return true;
+    restricted_dma_pool_check_mapped(pool, &error_fatal);
 }
 
 /* Devices */
@@ -137,7 +126,9 @@ void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev)
     rd->base = rd->pool->base;
     rd->size = rd->pool->size;
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
+    rd->window = restricted_dma_window_new(rd->pool, rd->reach, rd->qom_path);
     stat64_init(&rd->violations, 0);
+    restricted_dma_log_init(&rd->log, rd->qom_path);
     QLIST_INSERT_HEAD(&rd->pool->devices, rd, next);
     trace_restricted_dma_pool_attach(rd->pool->id, rd->qom_path);
 }
@@ -149,6 +140,9 @@ void restricted_dma_pool_detach(RestrictedDMADevice *rd)
     }
     trace_restricted_dma_pool_detach(rd->pool->id, rd->qom_path);
     QLIST_REMOVE(rd, next);
+    restricted_dma_window_destroy(rd->window);
+    rd->window = NULL;
+    restricted_dma_log_cleanup(&rd->log);
     g_free(rd->qom_path);
     rd->qom_path = NULL;
     rd->dev = NULL;
@@ -177,14 +171,6 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                                    RestrictedDMAAccess_str(what));
     qapi_event_send_restricted_dma_violation(rd->dev->id, rd->qom_path, id,
                                              addr, len, what);
-}
-
-bool restricted_dma_ratelimit(RestrictedDMADevice *rd)
-{
-    /* Never 0, which stands for "not yet" */
-    unsigned now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) / 1000 + 1;
-
-    return qatomic_xchg(&rd->logged, now) != now;
 }
 
 /* Migration */
@@ -219,12 +205,13 @@ static char *pool_vmstate_id(VMStateIf *obj)
 
 /* The object */
 
-static bool pool_check_unmapped(const RestrictedDMAPool *pool,
-                                const char *name, Error **errp)
+/* What pool_complete() has checked must stay as it is. */
+static bool pool_check_incomplete(const RestrictedDMAPool *pool,
+                                  const char *name, Error **errp)
 {
-    if (pool->mapped) {
-        error_setg(errp, "%s of a restricted-dma-pool in use cannot change; "
-                   "set it on the command line", name);
+    if (pool->id) {
+        error_setg(errp, "%s of restricted-dma-pool '%s' cannot change; set it "
+                   "on the command line", name, pool->id);
         return false;
     }
     return true;
@@ -242,7 +229,7 @@ static void pool_set_size(Object *obj, Visitor *v, const char *name,
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
     uint64_t size;
 
-    if (pool_check_unmapped(pool, name, errp) &&
+    if (pool_check_incomplete(pool, name, errp) &&
         visit_type_size(v, name, &size, errp)) {
         pool->size = size;
     }
@@ -263,7 +250,7 @@ static void pool_set_addr(Object *obj, Visitor *v, const char *name,
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
     uint64_t addr;
 
-    if (pool_check_unmapped(pool, name, errp) &&
+    if (pool_check_incomplete(pool, name, errp) &&
         visit_type_size(v, name, &addr, errp)) {
         pool->addr = addr;
         pool->has_addr = true;
@@ -279,7 +266,7 @@ static void pool_set_memdev(Object *obj, const char *value, Error **errp)
 {
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
 
-    if (pool_check_unmapped(pool, "memdev", errp)) {
+    if (pool_check_incomplete(pool, "memdev", errp)) {
         g_free(pool->memdev);
         pool->memdev = g_strdup(value);
     }
@@ -294,36 +281,56 @@ static void pool_set_dma_default(Object *obj, bool value, Error **errp)
 {
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
 
-    if (pool_check_unmapped(pool, "dma-default", errp)) {
+    if (pool_check_incomplete(pool, "dma-default", errp)) {
         pool->dma_default = value;
     }
 }
 
-static void pool_complete(UserCreatable *uc, Error **errp)
+static bool pool_check_range(const RestrictedDMAPool *pool, Error **errp)
 {
-    RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(uc);
-
-    /* IOThreads name the pool in events, and must not walk the QOM tree. */
-    pool->id = g_strdup(object_get_canonical_path_component(OBJECT(pool)));
-
-    if (phase_check(PHASE_MACHINE_INITIALIZED)) {
-        error_setg(errp, "restricted-dma-pool '%s' cannot be added to a "
-                   "running machine; give it on the command line", pool->id);
-        return;
-    }
     if (!pool->size || pool->size > RESTRICTED_DMA_POOL_END_MAX ||
         !QEMU_IS_ALIGNED(pool->size, RESTRICTED_DMA_POOL_ALIGN)) {
         error_setg(errp, "restricted-dma-pool '%s': size must be a multiple "
                    "of 2 MiB from 2M to 64P, not %" PRIu64 " bytes", pool->id,
                    pool->size);
-        return;
+        return false;
     }
     if (!QEMU_IS_ALIGNED(pool->addr, RESTRICTED_DMA_POOL_ALIGN) ||
         pool->addr > RESTRICTED_DMA_POOL_END_MAX - pool->size) {
         error_setg(errp, "restricted-dma-pool '%s': addr must be a multiple "
                    "of 2 MiB and leave room for the size, not 0x%" PRIx64,
                    pool->id, pool->addr);
+        return false;
     }
+    return true;
+}
+
+static void pool_complete(UserCreatable *uc, Error **errp)
+{
+    RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(uc);
+    MachineClass *mc = MACHINE_GET_CLASS(current_machine);
+
+    /* IOThreads name the pool in events, and must not walk the QOM tree. */
+    pool->id = g_strdup(object_get_canonical_path_component(OBJECT(pool)));
+
+    /* The virt machine of Arm plans its memory map with the accelerator. */
+    if (phase_check(PHASE_ACCEL_CREATED)) {
+        error_setg(errp, "restricted-dma-pool '%s' cannot be added once the "
+                   "machine is being built or running; give it on the command "
+                   "line", pool->id);
+        return;
+    }
+    if (strlen(pool->id) > RESTRICTED_DMA_POOL_ID_MAX) {
+        error_setg(errp, "id of restricted-dma-pool '%s' is too long; use at "
+                   "most %d characters", pool->id, RESTRICTED_DMA_POOL_ID_MAX);
+        return;
+    }
+    if (!pool_check_place(pool, mc->restricted_dma_supported, errp) ||
+        !pool_check_range(pool, errp)) {
+        return;
+    }
+    pool->machine_done.notify = pool_machine_done;
+    qemu_add_machine_init_done_notifier(&pool->machine_done);
 }
 
 static bool pool_can_be_deleted(UserCreatable *uc)
@@ -335,6 +342,9 @@ static void restricted_dma_pool_finalize(Object *obj)
 {
     RestrictedDMAPool *pool = RESTRICTED_DMA_POOL(obj);
 
+    if (pool->machine_done.notify) {
+        qemu_remove_machine_init_done_notifier(&pool->machine_done);
+    }
     g_free(pool->memdev);
     g_free(pool->id);
 }

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "exec/address-spaces.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-restricted-dma.h"
 #include "qapi/error.h"
@@ -13,8 +14,9 @@ bool virtio_mmio_restrict_dma(VirtIOMMIOProxy *proxy, Error **errp)
 {
     RestrictedDMADevice *rd = &proxy->restricted_dma;
 
-    if (!virtio_restricted_dma_choose(rd, proxy->restricted_dma_pool_id,
-                                      proxy->restricted_dma_negotiate, errp)) {
+    if (!virtio_restricted_dma_check_options(rd, DEVICE(proxy),
+                                             proxy->restricted_dma_negotiate,
+                                             errp)) {
         return false;
     }
     if (rd->pool && proxy->legacy) {
@@ -23,6 +25,7 @@ bool virtio_mmio_restrict_dma(VirtIOMMIOProxy *proxy, Error **errp)
                    "-global virtio-mmio.force-legacy=false");
         return false;
     }
+    rd->reach = get_system_memory();
     return true;
 }
 

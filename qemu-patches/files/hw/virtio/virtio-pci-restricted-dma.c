@@ -17,8 +17,9 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
     RestrictedDMADevice *rd = &proxy->restricted_dma;
     Object *vdev;
 
-    if (!virtio_restricted_dma_choose(rd, proxy->restricted_dma_pool_id,
-                                      proxy->restricted_dma_negotiate, errp)) {
+    if (!virtio_restricted_dma_check_options(rd, DEVICE(proxy),
+                                             proxy->restricted_dma_negotiate,
+                                             errp)) {
         return false;
     }
     if (!rd->pool) {
@@ -47,6 +48,7 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
         return false;
     }
     proxy->disable_legacy = ON_OFF_AUTO_ON;
+    rd->reach = &pci_dev->bus_master_container_region;
     return true;
 }
 
@@ -64,20 +66,4 @@ uint32_t virtio_pci_restricted_dma_reg(const VirtIODevice *vdev, hwaddr offset)
     default:
         g_assert_not_reached();
     }
-}
-
-void virtio_pci_restricted_dma_set_master(VirtIOPCIProxy *proxy, bool master)
-{
-    VirtIODevice *vdev = virtio_bus_get_device(&proxy->bus);
-
-    if (vdev && virtio_dma_is_restricted(vdev)) {
-        virtio_restricted_dma_set_enabled(vdev, master);
-    }
-}
-
-void virtio_pci_restricted_dma_update_master(VirtIOPCIProxy *proxy)
-{
-    uint16_t command = pci_get_word(proxy->pci_dev.config + PCI_COMMAND);
-
-    virtio_pci_restricted_dma_set_master(proxy, command & PCI_COMMAND_MASTER);
 }

@@ -5,12 +5,17 @@
  *
  * 1. virtio_dma_check() checks every address from the driver before its first
  *    use, in all kinds of rings, tables and buffers.
- * 2. The device's address space holds the pool and nothing else, and bounces
- *    nothing, so that an access that was overlooked fails to map.
+ * 2. The device's address space has a window on the pool and nothing else, and
+ *    bounces nothing, so that an access that was overlooked fails to map.
  * 3. Rings are mapped only after the driver has accepted the feature, and only
- *    while the device may master the bus.  A driver that has accepted it cannot
+ *    while the window is open.  A driver that has accepted it cannot
  *    take that back without a reset, and one that has not cannot start the
  *    device.
+ *
+ * The device's bus opens and closes the window, as PCI does with bus mastering.
+ * While it is closed, no ring is mapped, and so no request is taken and none is
+ * returned.  One that was taken before keeps its buffers, through the pool's
+ * own address space if they have to be mapped again.
  *
  * A quiet device does not offer the feature.  Its driver learns of the pool
  * from the platform, and accepts it with ACCESS_PLATFORM; the barriers are the
@@ -26,6 +31,8 @@
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "hw/boards.h"
+#include "hw/qdev-properties.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio-bus.h"
 #include "hw/virtio/virtio-restricted-dma.h"
@@ -46,20 +53,6 @@ static const char *
 virtio_restricted_dma_feature_name(const RestrictedDMADevice *rd)
 {
     return rd->quiet ? "VIRTIO_F_ACCESS_PLATFORM" : "VIRTIO_F_RESTRICTED_DMA";
-}
-
-/* virtio_error(), but rate-limited: a driver cannot fill the log with it. */
-static void G_GNUC_PRINTF(2, 3)
-virtio_restricted_dma_error(VirtIODevice *vdev, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (restricted_dma_ratelimit(vdev->restricted_dma)) {
-        va_start(ap, fmt);
-        error_vreport(fmt, ap);
-        va_end(ap);
-    }
-    virtio_set_broken(vdev);
 }
 
 bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp)
@@ -92,21 +85,82 @@ bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp)
     return true;
 }
 
-bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
-                                  bool negotiate, Error **errp)
+/* What the link to the pool may be set to: an empty id would mean no pool */
+static void virtio_restricted_dma_check_link(const Object *obj,
+                                             const char *name, Object *val,
+                                             Error **errp)
 {
-    rd->pool = NULL;
+    if (!val) {
+        error_setg(errp, "%s= names no pool; give it the id of a "
+                   "restricted-dma-pool object, or remove it", name);
+        return;
+    }
+    qdev_prop_allow_set_link_before_realize(obj, name, val, errp);
+}
+
+void virtio_restricted_dma_add_link(ObjectClass *oc, ptrdiff_t offset)
+{
+    object_class_property_add_link(oc, "restricted-dma-pool",
+                                   TYPE_RESTRICTED_DMA_POOL, offset,
+                                   virtio_restricted_dma_check_link,
+                                   OBJ_PROP_LINK_STRONG);
+    object_class_property_set_description(oc, "restricted-dma-pool",
+        "id of a restricted-dma-pool object, the only memory that the device "
+        "can access");
+    object_class_property_set_description(oc, "restricted-dma-negotiate",
+        "offer VIRTIO_F_RESTRICTED_DMA; turn it off for drivers that learn of "
+        "the pool only from the device tree");
+}
+
+/*
+ * Of a global that names no pool, QEMU only warns when it adds a device at run
+ * time.  The device must not go on without a pool.
+ */
+static bool virtio_restricted_dma_check_global(DeviceState *transport,
+                                               Error **errp)
+{
+    const GlobalProperty *global = qdev_find_global_prop(OBJECT(transport),
+                                                         "restricted-dma-pool");
+
+    if (global) {
+        error_setg(errp, "there is no restricted-dma-pool '%s'; change "
+                   "-global %s.restricted-dma-pool", global->value,
+                   global->driver);
+    }
+    return !global;
+}
+
+bool virtio_restricted_dma_check_options(RestrictedDMADevice *rd,
+                                         DeviceState *transport,
+                                         bool negotiate, Error **errp)
+{
+    MachineClass *mc = MACHINE_GET_CLASS(qdev_get_machine());
+
     rd->quiet = !negotiate;
-    if (!id && !negotiate) {
+    if (!rd->pool && !virtio_restricted_dma_check_global(transport, errp)) {
+        return false;
+    }
+    if (!rd->pool && !negotiate) {
         error_setg(errp, "restricted-dma-negotiate=off is for devices with a "
                    "pool; add restricted-dma-pool=");
         return false;
     }
-    if (!id) {
-        return true;
+    if (rd->pool && !negotiate && !mc->restricted_dma_fdt) {
+        error_setg(errp, "restricted-dma-negotiate=off is for guests that "
+                   "learn of the pool from a device tree, which machine type "
+                   "'%s' does not give them; remove it", mc->name);
+        return false;
     }
-    rd->pool = restricted_dma_pool_find(id, errp);
-    return rd->pool != NULL;
+    return !rd->pool || restricted_dma_pool_check_mapped(rd->pool, errp);
+}
+
+RestrictedDMAPool *virtio_restricted_dma_pool(VirtIODevice *vdev)
+{
+    BusState *qbus = qdev_get_parent_bus(DEVICE(vdev));
+    VirtioBusClass *k = VIRTIO_BUS_GET_CLASS(qbus);
+
+    return k->get_restricted_dma ? k->get_restricted_dma(qbus->parent)->pool
+                                 : NULL;
 }
 
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
@@ -136,9 +190,20 @@ void virtio_restricted_dma_plugged(VirtIODevice *vdev)
     transport = qdev_get_parent_bus(DEVICE(vdev))->parent;
     is_part = OBJECT(vdev)->parent == OBJECT(transport);
     vdev->host_features |= virtio_restricted_dma_features(rd);
-    vdev->dma_as = restricted_dma_pool_as(rd->pool);
     /* The user knows the transport only if the device is a part of it. */
     restricted_dma_pool_attach(rd, is_part ? transport : DEVICE(vdev));
+    vdev->dma_as = restricted_dma_window_as(rd->window);
+}
+
+void virtio_restricted_dma_unplugged(VirtIODevice *vdev)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (rd) {
+        /* Requests may end only when the device is unrealized. */
+        vdev->dma_as = virtio_restricted_dma_taken_as(vdev);
+        restricted_dma_pool_detach(rd);
+    }
 }
 
 static bool virtio_restricted_dma_accepted(VirtIODevice *vdev)
@@ -170,13 +235,12 @@ static void virtio_restricted_dma_no_consent(VirtIODevice *vdev)
     const RestrictedDMADevice *rd = vdev->restricted_dma;
 
     if (virtio_bus_device_iommu_enabled(vdev)) {
-        virtio_restricted_dma_error(vdev, "%s: driver started the device, but "
-                                    "was refused because of an IOMMU; remove "
-                                    "the IOMMU or the pool", rd->qom_path);
+        virtio_error(vdev, "%s: driver started the device, but was refused "
+                     "because of an IOMMU; remove the IOMMU or the pool",
+                     rd->qom_path);
     } else {
-        virtio_restricted_dma_error(vdev, "%s: driver did not accept %s",
-                                    vdev->name,
-                                    virtio_restricted_dma_feature_name(rd));
+        virtio_error(vdev, "%s: driver did not accept %s", vdev->name,
+                     virtio_restricted_dma_feature_name(rd));
     }
 }
 
@@ -189,8 +253,8 @@ VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
         return VIRTIO_STATUS_ACT;
     }
     if (!vdev->broken && vdev->status & ~val & VIRTIO_CONFIG_S_FEATURES_OK) {
-        virtio_restricted_dma_error(vdev, "%s: driver cleared FEATURES_OK "
-                                    "without a reset", vdev->name);
+        virtio_error(vdev, "%s: driver cleared FEATURES_OK without a reset",
+                     vdev->name);
     }
     if (!(val & VIRTIO_CONFIG_S_DRIVER_OK)) {
         return VIRTIO_STATUS_ACT;
@@ -206,16 +270,23 @@ VirtIOStatusVerdict virtio_restricted_dma_check_status(VirtIODevice *vdev,
     return vdev->broken ? VIRTIO_STATUS_RECORD : VIRTIO_STATUS_ACT;
 }
 
+void virtio_restricted_dma_lose_request(VirtIODevice *vdev)
+{
+    /* A driver that resets the device does not expect its requests to end. */
+    if (!vdev->broken && virtio_dma_negotiated(vdev)) {
+        virtio_error(vdev, "%s: a request ended while the device could not "
+                     "access memory", vdev->name);
+    }
+}
+
 void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n)
 {
-    if (!virtio_dma_is_restricted(vdev)) {
+    if (!virtio_dma_is_restricted(vdev) || vdev->broken) {
         return;
     }
     if (!virtio_dma_negotiated(vdev)) {
-        if (!vdev->broken) {
-            virtio_restricted_dma_error(vdev, "%s: driver enabled queue %d "
-                                        "before FEATURES_OK", vdev->name, n);
-        }
+        virtio_error(vdev, "%s: driver enabled queue %d before FEATURES_OK",
+                     vdev->name, n);
         return;
     }
     if (!virtio_queue_get_desc_addr(vdev, n)) {
@@ -224,19 +295,18 @@ void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n)
     }
 }
 
-void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled)
+void virtio_restricted_dma_refuse_move(VirtIODevice *vdev, int n, hwaddr desc,
+                                       hwaddr avail, hwaddr used)
 {
-    RestrictedDMADevice *rd = vdev->restricted_dma;
-
-    vdev->disabled = !enabled;
-    for (int n = 0; n < virtio_get_num_queues(vdev); n++) {
-        virtio_init_region_cache(vdev, n);
-        if (enabled && rd->rings_to_load) {
-            virtio_queue_update_used_idx(vdev, n);
-        }
-    }
-    if (enabled) {
-        rd->rings_to_load = false;
+    if (!vdev->broken &&
+        virtio_dma_check(vdev, desc, virtio_queue_get_desc_size(vdev, n),
+                         RESTRICTED_DMA_ACCESS_DESCRIPTOR_TABLE) &&
+        virtio_dma_check(vdev, used, virtio_queue_get_used_size(vdev, n),
+                         RESTRICTED_DMA_ACCESS_USED_RING) &&
+        virtio_dma_check(vdev, avail, virtio_queue_get_avail_size(vdev, n),
+                         RESTRICTED_DMA_ACCESS_AVAILABLE_RING)) {
+        virtio_error(vdev, "%s: driver moved queue %d without a reset",
+                     vdev->name, n);
     }
 }
 
@@ -326,7 +396,6 @@ int virtio_restricted_dma_load(VirtIODevice *vdev)
                      virtio_restricted_dma_feature_name(vdev->restricted_dma));
         return -EINVAL;
     }
-    vdev->restricted_dma->rings_to_load = vdev->disabled;
     return 0;
 }
 
@@ -368,9 +437,8 @@ void virtio_restricted_dma_refuse(VirtIODevice *vdev, hwaddr addr, uint64_t len,
     }
     qatomic_set(&rd->address_refused, true);
     restricted_dma_violation(rd, addr, len, what);
-    virtio_restricted_dma_error(vdev, "%s: %s at 0x%" PRIx64 " with "
-                                "0x%" PRIx64 " bytes is outside "
-                                "restricted-dma-pool '%s'", vdev->name,
-                                RestrictedDMAAccess_str(what), addr, len,
-                                restricted_dma_pool_id(rd->pool));
+    virtio_error(vdev, "%s: %s at 0x%" PRIx64 " with 0x%" PRIx64 " bytes is "
+                 "outside restricted-dma-pool '%s'", vdev->name,
+                 RestrictedDMAAccess_str(what), addr, len,
+                 restricted_dma_pool_id(rd->pool));
 }

@@ -9,6 +9,15 @@
 #include "hw/i386/x86.h"
 
 /**
+ * x86_check_restricted_dma_pools: check that pools end at or below a limit
+ * @base: first guest-physical address above RAM
+ * @limit: first address that the CPUs cannot reach, or that something else has
+ *
+ * Exits with a message if they do not.
+ */
+void x86_check_restricted_dma_pools(hwaddr base, hwaddr limit);
+
+/**
  * x86_map_restricted_dma_pools: map the pools and reserve them in the e820
  * @x86ms: the machine
  * @sysmem: where to map the pools

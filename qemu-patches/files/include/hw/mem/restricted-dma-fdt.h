@@ -20,8 +20,9 @@
  * Follows the bindings reserved-memory/shared-dma-pool.yaml
  * (restricted-dma-pool) and pci-bus.  Each pool is a memory node as well, in
  * the first NUMA node if there are several, so that what boots from the tree
- * maps it like RAM.  Never give such a tree to firmware that gives memory away
- * without looking at /reserved-memory.
+ * maps it like RAM.  Memory nodes that @fdt already has stay the first ones.
+ * Never give such a tree to firmware that gives memory away without looking at
+ * /reserved-memory.
  *
  * Devices that are not on @root, or are plugged later, are not in the tree and
  * name their pool by themselves.  Without a pool, @fdt does not change.

@@ -7,6 +7,7 @@
 #define HW_MEM_RESTRICTED_DMA_POOL_H
 
 #include "exec/hwaddr.h"
+#include "hw/mem/restricted-dma-log.h"
 #include "qapi/qapi-types-restricted-dma.h"
 #include "qemu/queue.h"
 #include "qemu/stats64.h"
@@ -15,6 +16,8 @@
 
 #define TYPE_RESTRICTED_DMA_POOL "restricted-dma-pool"
 OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
+
+typedef struct RestrictedDMAWindow RestrictedDMAWindow;
 
 /* Granularity of the base and the size of a pool, in bytes */
 #define RESTRICTED_DMA_POOL_ALIGN (2 * MiB)
@@ -25,12 +28,18 @@ OBJECT_DECLARE_SIMPLE_TYPE(RestrictedDMAPool, RESTRICTED_DMA_POOL)
  * Embedded in the device, or in its transport.
  */
 typedef struct RestrictedDMADevice {
-    /* Written by the transport, before the device is attached */
+    /* Properties of the transport: constant once it is realized */
 
     /**
-     * @pool: The only memory of the device; NULL if it is not confined.
+     * @pool: The only memory of the device; NULL if it is not confined.  The
+     * target of a QOM link, which holds a reference.
      */
     RestrictedDMAPool *pool;
+
+    /**
+     * @reach: What the device's bus lets it reach, if @pool is not NULL.
+     */
+    MemoryRegion *reach;
 
     /**
      * @quiet: 1 if the device does not offer VIRTIO_F_RESTRICTED_DMA, and
@@ -62,6 +71,11 @@ typedef struct RestrictedDMADevice {
     uint64_t size;
 
     /**
+     * @window: The address space of the device; see @reach.
+     */
+    RestrictedDMAWindow *window;
+
+    /**
      * @next: Link in the pool's list of devices.
      */
     QLIST_ENTRY(RestrictedDMADevice) next;
@@ -75,10 +89,9 @@ typedef struct RestrictedDMADevice {
     Stat64 violations;
 
     /**
-     * @logged: The second of the last message in the log, plus one; 0 if
-     * there was none.
+     * @log: How many messages about @dev were printed, or left out.
      */
-    unsigned logged;
+    RestrictedDMALog log;
 
     /**
      * @address_refused: An address was refused since a migration stream was
@@ -92,12 +105,6 @@ typedef struct RestrictedDMADevice {
      * @pool_loaded: The stream says which pool the device is attached to.
      */
     bool pool_loaded;
-
-    /**
-     * @rings_to_load: The indices of the rings have yet to be read, because
-     * the device came in while its bus kept it from accessing memory.
-     */
-    bool rings_to_load;
 } RestrictedDMADevice;
 
 /**
@@ -145,15 +152,6 @@ bool restricted_dma_pools_map(MachineState *ms, MemoryRegion *sysmem,
                               hwaddr base, Error **errp);
 
 /**
- * restricted_dma_pools_check_mapped: refuse pools that the board ignored
- * @ms: the machine, after board initialization
- * @errp: set if the user gave pools but the machine has no place for them
- *
- * Returns: true if every pool is mapped.
- */
-bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp);
-
-/**
  * restricted_dma_pools_list: all pools of the machine, sorted by id
  *
  * Returns: (transfer container): free it with g_slist_free().
@@ -161,14 +159,16 @@ bool restricted_dma_pools_check_mapped(MachineState *ms, Error **errp);
 GSList *restricted_dma_pools_list(void);
 
 /**
- * restricted_dma_pool_find: look up a mapped pool
- * @id: id of the object
- * @errp: set if there is no such object, if it is not a pool, or if the board
- *        has not mapped it
+ * restricted_dma_pool_check_mapped: can devices be attached to a pool?
+ * @pool: the pool
+ * @errp: set if the machine has not mapped it, and never will
  *
- * Returns: the pool, or NULL on error.
+ * Context: the board has placed its pools, or has none.
+ *
+ * Returns: true if they can.
  */
-RestrictedDMAPool *restricted_dma_pool_find(const char *id, Error **errp);
+bool restricted_dma_pool_check_mapped(const RestrictedDMAPool *pool,
+                                      Error **errp);
 
 const char *restricted_dma_pool_id(const RestrictedDMAPool *pool);
 hwaddr restricted_dma_pool_base(const RestrictedDMAPool *pool);
@@ -179,19 +179,28 @@ bool restricted_dma_pool_is_default(const RestrictedDMAPool *pool);
 extern const VMStateDescription vmstate_restricted_dma_pool;
 
 /**
- * restricted_dma_pool_as: the address space of the pool's devices
+ * restricted_dma_pool_as: the pool as an address space
  *
  * Guest-physical addresses, with nothing in it but the pool.  An access to
- * any other address is never bounced, so it cannot be mapped.
+ * any other address is never bounced, so it cannot be mapped.  Unlike the
+ * windows of the devices, it is always open.
  */
 AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool);
+
+/**
+ * restricted_dma_pool_host: the memory of a mapped pool, in QEMU
+ *
+ * It is a RAMBlock of its own.
+ */
+void *restricted_dma_pool_host(RestrictedDMAPool *pool);
 
 /**
  * restricted_dma_pool_attach: attach a device to its pool
  * @rd: structure embedded in the device, with a mapped pool, not attached
  * @dev: the device, named in queries and events
  *
- * The pool keeps no reference to @dev: detach it before it is finalized.
+ * The device gets its window.  The pool keeps no reference to @dev: detach it
+ * before it is finalized.
  * Context: BQL.
  */
 void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev);
@@ -238,16 +247,5 @@ static inline bool restricted_dma_contains(const RestrictedDMADevice *rd,
  */
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what);
-
-/**
- * restricted_dma_ratelimit: ask for this second's line in the log
- *
- * Each device gets one line a second, as it gets one event, so that a driver
- * that keeps doing what it must not do cannot fill the host's log.
- * Context: any thread.
- *
- * Returns: true if the caller may print the line.
- */
-bool restricted_dma_ratelimit(RestrictedDMADevice *rd);
 
 #endif

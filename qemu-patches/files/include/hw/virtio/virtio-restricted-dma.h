@@ -6,7 +6,7 @@
 #ifndef HW_VIRTIO_RESTRICTED_DMA_H
 #define HW_VIRTIO_RESTRICTED_DMA_H
 
-#include "hw/mem/restricted-dma-pool.h"
+#include "hw/mem/restricted-dma-window.h"
 #include "hw/virtio/virtio.h"
 #include "qapi/qapi-types-restricted-dma.h"
 
@@ -18,11 +18,11 @@
 /* The device can access one pool of guest memory and nothing else. */
 #define VIRTIO_F_RESTRICTED_DMA 45
 
-/* Halves of two fields in struct virtio_pci_common_cfg */
-#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO 0x48
-#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI 0x4c
-#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO 0x50
-#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI 0x54
+/* Halves of the two fields after admin_queue_num in virtio_pci_common_cfg */
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRLO 0x40
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_ADDRHI 0x44
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZELO 0x48
+#define VIRTIO_PCI_COMMON_RESTRICTED_DMA_SIZEHI 0x4c
 
 /* The same in virtio-mmio: a register for each half */
 #define VIRTIO_MMIO_RESTRICTED_DMA_ADDR_LOW     0x0d0
@@ -45,17 +45,37 @@ static inline bool virtio_dma_is_restricted(const VirtIODevice *vdev)
 bool virtio_restricted_dma_supported(VirtIODevice *vdev, Error **errp);
 
 /**
- * virtio_restricted_dma_choose: find the pool that a transport names, if any
- * @rd: owned by the transport; gets the pool, or NULL if there is none
- * @id: of the pool; NULL if the transport names none
+ * virtio_restricted_dma_add_link: add the property restricted-dma-pool
+ * @oc: class of a transport, with the property restricted-dma-negotiate
+ * @offset: of RestrictedDMADevice.pool in an instance
+ */
+void virtio_restricted_dma_add_link(ObjectClass *oc, ptrdiff_t offset);
+
+/**
+ * virtio_restricted_dma_check_options: check the properties of a transport
+ * @rd: owned by @transport, with the pool that its property names, if any
+ * @transport: the transport, being realized
  * @negotiate: the device is to offer VIRTIO_F_RESTRICTED_DMA; if not, only the
  *             platform tells its driver of the pool
- * @errp: set if there is no such pool, or if @negotiate is false without one
+ * @errp: set if the pool cannot be used, if a global names none, or if
+ *        @negotiate is false where that is of no use
  *
  * Returns: true on success, also if the transport names no pool.
  */
-bool virtio_restricted_dma_choose(RestrictedDMADevice *rd, const char *id,
-                                  bool negotiate, Error **errp);
+bool virtio_restricted_dma_check_options(RestrictedDMADevice *rd,
+                                         DeviceState *transport,
+                                         bool negotiate, Error **errp);
+
+/**
+ * virtio_restricted_dma_pool: the pool that a device will be confined to
+ * @vdev: the device, on its bus
+ *
+ * For realize methods, which come before virtio_restricted_dma_plug(): they
+ * must not give a back end memory outside the pool.
+ *
+ * Returns: the pool, or NULL if the device will not be confined.
+ */
+RestrictedDMAPool *virtio_restricted_dma_pool(VirtIODevice *vdev);
 
 /**
  * virtio_restricted_dma_plug: confine a device that is being plugged
@@ -78,6 +98,9 @@ bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
  * chosen their features, and nothing can fail any more.
  */
 void virtio_restricted_dma_plugged(VirtIODevice *vdev);
+
+/* Undoes virtio_restricted_dma_plugged().  Context: BQL. */
+void virtio_restricted_dma_unplugged(VirtIODevice *vdev);
 
 /**
  * virtio_restricted_dma_allow: restrict_dma method without conditions
@@ -109,6 +132,17 @@ bool virtio_restricted_dma_allow(VirtIODevice *vdev, Error **errp);
 bool virtio_restricted_dma_validate_features(VirtIODevice *vdev);
 
 /**
+ * virtio_restricted_dma_lose_request: there is no way to return a request
+ * @vdev: a restricted device
+ *
+ * The driver took away the device's access to memory, and would wait for the
+ * request for ever.  Breaks the device, unless it is broken or being reset.
+ *
+ * Context: any thread.
+ */
+void virtio_restricted_dma_lose_request(VirtIODevice *vdev);
+
+/**
  * virtio_restricted_dma_check_queue: check that the driver may enable a queue
  * @vdev: the device
  * @n: the queue; its ring addresses are set but not mapped
@@ -117,6 +151,21 @@ bool virtio_restricted_dma_validate_features(VirtIODevice *vdev);
  * or left the descriptor table at address 0, which elsewhere means "no queue".
  */
 void virtio_restricted_dma_check_queue(VirtIODevice *vdev, int n);
+
+/**
+ * virtio_restricted_dma_refuse_move: the driver enabled a queue with new rings
+ * @vdev: a restricted device
+ * @n: the queue, which has other rings
+ * @desc: where the driver wants the descriptor table
+ * @avail: where it wants the available ring
+ * @used: where it wants the used ring
+ *
+ * Requests end in the rings that they came from, so the driver has to reset a
+ * queue before it moves them.  Breaks the device, because it did not, or
+ * because the new rings are outside the pool.
+ */
+void virtio_restricted_dma_refuse_move(VirtIODevice *vdev, int n, hwaddr desc,
+                                       hwaddr avail, hwaddr used);
 
 /* What becomes of a value that the driver writes to the status register */
 typedef enum VirtIOStatusVerdict {
@@ -185,15 +234,6 @@ uint64_t virtio_restricted_dma_addr(const VirtIODevice *vdev);
 uint64_t virtio_restricted_dma_size(const VirtIODevice *vdev);
 
 /**
- * virtio_restricted_dma_set_enabled: let the device access memory, or not
- * @vdev: a restricted device
- * @enabled: true while its bus lets it; rings are mapped only then
- *
- * Context: BQL, and no IOThread processes the queues.
- */
-void virtio_restricted_dma_set_enabled(VirtIODevice *vdev, bool enabled);
-
-/**
  * virtio_dma_negotiated: has the driver accepted the restriction?
  *
  * True for a device that is not restricted.
@@ -213,7 +253,22 @@ static inline bool virtio_dma_negotiated(const VirtIODevice *vdev)
 static inline bool virtio_dma_enabled(const VirtIODevice *vdev)
 {
     return !virtio_dma_is_restricted(vdev) ||
-           (virtio_dma_negotiated(vdev) && !vdev->disabled);
+           (virtio_dma_negotiated(vdev) &&
+            restricted_dma_window_is_open(vdev->restricted_dma->window));
+}
+
+/**
+ * virtio_restricted_dma_taken_as: where requests that the device took are
+ *
+ * The bus may close the window of a restricted device between the moment when
+ * it takes a request and the moment when it maps a buffer once more, or gets
+ * the request back from a migration stream.  The buffer is still in the pool.
+ */
+static inline AddressSpace *
+virtio_restricted_dma_taken_as(const VirtIODevice *vdev)
+{
+    return virtio_dma_is_restricted(vdev) ?
+           restricted_dma_pool_as(vdev->restricted_dma->pool) : vdev->dma_as;
 }
 
 /**

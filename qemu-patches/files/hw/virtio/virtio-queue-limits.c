@@ -1,0 +1,188 @@
+/*
+ * What the driver of a restricted device can make its host do
+ *
+ * Device types pop elements until the queue is empty.  A driver can refill it
+ * meanwhile, from another processor or by letting the device write to the
+ * ring, and keep the event loop busy for ever.  And a few kilobytes of
+ * descriptors that all name the same memory can claim any number of bytes.
+ *
+ * Time: a slice begins when the event loop comes round.  Once SLICE_NS have
+ * passed, a bottom half is scheduled; where it runs, the loop has come round.
+ * If SLICE_NS pass again before it does, the queue looks empty until then,
+ * and is kicked by the main loop.  So a queue keeps its loop busy for two slices and
+ * one request at most.  This costs a look at the clock for each element, and
+ * a bottom half for each slice in which the queue was used.
+ *
+ * Memory: elements in flight are counted, in bytes, for the whole device.
+ * Beyond ELEMENTS_MAX, its queues look empty until one ends.  What a device
+ * type allocates in addition, it bounds itself.
+ *
+ * Devices without a pool have no limits.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio-restricted-dma.h"
+#include "system/replay.h"
+
+#define SLICE_NS        (4 * SCALE_MS)
+#define ELEMENTS_MAX    (32 * MiB)
+
+static bool virtqueue_elements_too_large(VirtIODevice *vdev)
+{
+    return qatomic_read(&vdev->limits.elements_size) > ELEMENTS_MAX;
+}
+
+/* Mark the queue as waiting first, so that the kick cannot be missed. */
+static bool virtqueue_must_await_element(VirtIODevice *vdev)
+{
+    if (likely(!virtqueue_elements_too_large(vdev))) {
+        return false;
+    }
+    /* Paired with the barrier in virtqueue_limits_release() */
+    qatomic_set_mb(&vdev->limits.elements_wait, true);
+    return virtqueue_elements_too_large(vdev);
+}
+
+/*
+ * A bottom half may outlive the device's realization.  The device is a part of
+ * its transport with virtio-pci, and on its own with virtio-mmio.
+ */
+static void virtqueue_limits_ref(VirtIODevice *vdev)
+{
+    vdev->limits.transport = OBJECT(qdev_get_parent_bus(DEVICE(vdev))->parent);
+    object_ref(vdev->limits.transport);
+    object_ref(OBJECT(vdev));
+}
+
+/* Context: BQL, because this may free the device. */
+static void virtqueue_limits_unref(VirtIODevice *vdev)
+{
+    Object *transport = vdev->limits.transport;
+
+    object_unref(OBJECT(vdev));
+    object_unref(transport);
+}
+
+/* Context: BQL. */
+static void virtqueue_slice_done_bh(void *opaque)
+{
+    VirtQueueLimits *limits = opaque;
+    VirtIODevice *vdev = limits->vdev;
+
+    if (qatomic_read(&limits->waiting) && !virtqueue_must_await_element(vdev)) {
+        virtio_queue_kick(vdev, limits->queue_index);
+    }
+    virtqueue_limits_unref(vdev);
+}
+
+/* The event loop has come round: begin a slice. */
+static void virtqueue_slice_bh(void *opaque)
+{
+    VirtQueueLimits *limits = opaque;
+
+    limits->slice_ends = false;
+    limits->slice_start = get_clock();
+    if (bql_locked()) {
+        virtqueue_slice_done_bh(limits);
+    } else {
+        aio_bh_schedule_oneshot(qemu_get_aio_context(),
+                                virtqueue_slice_done_bh, limits);
+    }
+}
+
+/* Has the queue been in use for too long?  If not, begin a slice if it's due */
+static bool virtqueue_slice_is_over(VirtQueueLimits *limits)
+{
+    int64_t now = get_clock();
+
+    /* A recording has no room for what the host's clock decides. */
+    if (now - limits->slice_start < SLICE_NS ||
+        replay_mode != REPLAY_MODE_NONE) {
+        return false;
+    }
+    if (limits->slice_ends) {
+        return true;
+    }
+    limits->slice_start = now;
+    limits->slice_ends = true;
+    virtqueue_limits_ref(limits->vdev);
+    aio_bh_schedule_oneshot(qemu_get_current_aio_context(),
+                            virtqueue_slice_bh, limits);
+    return false;
+}
+
+bool virtqueue_limits_reached(VirtQueueLimits *limits)
+{
+    if (qatomic_read(&limits->waiting)) {
+        return true;
+    }
+    if (!limits->exempt && virtqueue_slice_is_over(limits)) {
+        qatomic_set(&limits->waiting, true);
+        return true;
+    }
+    if (likely(!virtqueue_elements_too_large(limits->vdev))) {
+        return false;
+    }
+    qatomic_set(&limits->waiting, true);
+    if (virtqueue_must_await_element(limits->vdev)) {
+        return true;
+    }
+    qatomic_set(&limits->waiting, false);
+    return false;
+}
+
+void virtqueue_limits_charge(VirtIODevice *vdev, size_t size)
+{
+    qatomic_add(&vdev->limits.elements_size, size);
+}
+
+static void virtqueue_kick_all_bh(void *opaque)
+{
+    VirtIODevice *vdev = opaque;
+
+    for (int n = 0; n < virtio_get_num_queues(vdev); n++) {
+        virtio_queue_kick(vdev, n);
+    }
+    virtqueue_limits_unref(vdev);
+}
+
+void virtqueue_limits_resume(VirtIODevice *vdev)
+{
+    virtqueue_limits_ref(vdev);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), virtqueue_kick_all_bh,
+                            vdev);
+}
+
+void virtqueue_limits_release(VirtIODevice *vdev, size_t size)
+{
+    qatomic_sub(&vdev->limits.elements_size, size);
+    /* Paired with the barrier in virtqueue_must_await_element() */
+    smp_mb__after_rmw();
+    if (unlikely(qatomic_read(&vdev->limits.elements_wait)) &&
+        !virtqueue_elements_too_large(vdev) &&
+        qatomic_xchg(&vdev->limits.elements_wait, false)) {
+        virtqueue_limits_resume(vdev);
+    }
+}
+
+bool virtqueue_limits_check_buffers(VirtIODevice *vdev,
+                                    const struct iovec *iov, unsigned int num)
+{
+    uint64_t size = 0;
+
+    for (unsigned int i = 0; i < num; i++) {
+        size += iov[i].iov_len;
+    }
+    if (size > vdev->restricted_dma->size) {
+        virtio_error(vdev, "%s: the buffers of a request are larger than its "
+                     "pool", vdev->name);
+        return false;
+    }
+    return true;
+}

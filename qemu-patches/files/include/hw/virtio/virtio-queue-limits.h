@@ -1,0 +1,123 @@
+/*
+ * What the driver of a restricted device can make its host do
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef HW_VIRTIO_QUEUE_LIMITS_H
+#define HW_VIRTIO_QUEUE_LIMITS_H
+
+typedef struct VirtIODevice VirtIODevice;
+struct iovec;
+
+/**
+ * struct VirtQueueLimits - Time that a queue takes of its event loop.
+ *
+ * Embedded in the queue.  Only the thread that processes the queue uses it,
+ * except that @waiting may be read by any thread.
+ */
+typedef struct VirtQueueLimits {
+    /**
+     * @vdev: The device; constant.
+     */
+    VirtIODevice *vdev;
+
+    /**
+     * @queue_index: Of the queue in @vdev; constant.
+     */
+    int queue_index;
+
+    /**
+     * @exempt: The back end, and not the driver, makes elements be popped.
+     */
+    bool exempt;
+
+    /**
+     * @slice_start: When the current slice of time began, in ns.
+     */
+    int64_t slice_start;
+
+    /**
+     * @slice_ends: A bottom half will begin a new slice.
+     */
+    bool slice_ends;
+
+    /**
+     * @waiting: Requests stay in the ring until they are kicked; atomic.
+     */
+    bool waiting;
+} VirtQueueLimits;
+
+/**
+ * struct VirtIODeviceLimits - Memory that elements in flight take of the host.
+ *
+ * Embedded in the device; atomic.
+ */
+typedef struct VirtIODeviceLimits {
+    /**
+     * @elements_size: Bytes of all elements in flight.
+     */
+    size_t elements_size;
+
+    /**
+     * @elements_wait: A queue waits until an element ends.
+     */
+    bool elements_wait;
+
+    /**
+     * @transport: What bottom halves keep, with the device.
+     */
+    struct Object *transport;
+} VirtIODeviceLimits;
+
+/**
+ * virtqueue_limits_reached: may nothing be popped from the queue for now?
+ * @limits: of the queue of a restricted device
+ *
+ * If so, the queue looks empty, and is kicked when it may go on.
+ *
+ * Context: the thread that processes the queue.
+ */
+bool virtqueue_limits_reached(VirtQueueLimits *limits);
+
+/**
+ * virtqueue_limits_charge: an element of a restricted device was allocated
+ * @vdev: the device
+ * @size: bytes
+ *
+ * Context: any thread.
+ */
+void virtqueue_limits_charge(VirtIODevice *vdev, size_t size);
+
+/**
+ * virtqueue_limits_release: an element that was charged has ended
+ * @vdev: the device
+ * @size: bytes, as they were charged
+ *
+ * Context: any thread.
+ */
+void virtqueue_limits_release(VirtIODevice *vdev, size_t size);
+
+/**
+ * virtqueue_limits_check_buffers: can this be an honest request?
+ * @vdev: a restricted device
+ * @iov: its buffers, for reading or for writing
+ * @num: how many they are
+ *
+ * Breaks the device if the buffers, put together, are larger than the pool.
+ *
+ * Returns: true if they are not.
+ */
+bool virtqueue_limits_check_buffers(VirtIODevice *vdev,
+                                    const struct iovec *iov, unsigned int num);
+
+/**
+ * virtqueue_limits_resume: kick all queues of a restricted device, soon
+ *
+ * What waited when the virtual machine stopped, here or at the source of a
+ * migration, goes on.
+ *
+ * Context: any thread.
+ */
+void virtqueue_limits_resume(VirtIODevice *vdev);
+
+#endif

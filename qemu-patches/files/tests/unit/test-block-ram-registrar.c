@@ -1,0 +1,143 @@
+/*
+ * Which RAM of the guest block drivers get to see
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/block_int.h"
+#include "exec/ramlist.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "system/block-backend.h"
+#include "system/block-ram-registrar.h"
+
+#define BLOCKS 3
+#define BLOCK_SIZE 4096
+
+static char ram[BLOCKS][BLOCK_SIZE];
+static bool registered[BLOCKS];
+
+/* In place of the system emulator's */
+
+static void test_ram_block_notifier_add(RAMBlockNotifier *n)
+{
+    for (int i = 0; i < BLOCKS; i++) {
+        n->ram_block_added(n, ram[i], BLOCK_SIZE, BLOCK_SIZE);
+    }
+}
+
+static void test_ram_block_notifier_remove(RAMBlockNotifier *n)
+{
+    for (int i = 0; i < BLOCKS; i++) {
+        n->ram_block_removed(n, ram[i], BLOCK_SIZE, BLOCK_SIZE);
+    }
+}
+
+#define ram_block_notifier_add test_ram_block_notifier_add
+#define ram_block_notifier_remove test_ram_block_notifier_remove
+#include "../../block/block-ram-registrar.c"
+
+/* A block driver that wants to know all I/O buffers */
+
+static int block_index(void *host)
+{
+    size_t offset = (char *)host - ram[0];
+
+    g_assert_cmpuint(offset, <, sizeof(ram));
+    return offset / BLOCK_SIZE;
+}
+
+static bool test_register_buf(BlockDriverState *bs, void *host, size_t size,
+                              Error **errp)
+{
+    g_assert_false(registered[block_index(host)]);
+    registered[block_index(host)] = true;
+    return true;
+}
+
+static void test_unregister_buf(BlockDriverState *bs, void *host, size_t size)
+{
+    g_assert_true(registered[block_index(host)]);
+    registered[block_index(host)] = false;
+}
+
+static BlockDriver driver_that_registers = {
+    .format_name = "registers",
+    .bdrv_register_buf = test_register_buf,
+    .bdrv_unregister_buf = test_unregister_buf,
+};
+
+static BlockDriver driver_that_maps_all = {
+    .format_name = "maps-all",
+    .maps_all_ram = true,
+};
+
+static BlockBackend *blk_on(BlockDriver *drv)
+{
+    BlockBackend *blk = blk_new(qemu_get_aio_context(), 0, BLK_PERM_ALL);
+    BlockDriverState *bs = bdrv_new_open_driver(drv, "node", 0, &error_abort);
+
+    blk_insert_bs(blk, bs, &error_abort);
+    bdrv_unref(bs);
+    return blk;
+}
+
+static void assert_registered(bool a, bool b, bool c)
+{
+    g_assert_cmpint(registered[0], ==, a);
+    g_assert_cmpint(registered[1], ==, b);
+    g_assert_cmpint(registered[2], ==, c);
+}
+
+static void test_all(void)
+{
+    BlockBackend *blk = blk_on(&driver_that_registers);
+    BlockRAMRegistrar r;
+
+    blk_ram_registrar_init(&r, blk);
+    g_assert_true(blk_ram_registrar_ok(&r));
+    assert_registered(true, true, true);
+    blk_ram_registrar_destroy(&r);
+    assert_registered(false, false, false);
+    blk_unref(blk);
+}
+
+static void test_one(void)
+{
+    BlockBackend *blk = blk_on(&driver_that_registers);
+    BlockRAMRegistrar r;
+
+    blk_ram_registrar_init_one(&r, blk, ram[1]);
+    g_assert_true(blk_ram_registrar_ok(&r));
+    assert_registered(false, true, false);
+    blk_ram_registrar_destroy(&r);
+    assert_registered(false, false, false);
+    blk_unref(blk);
+}
+
+static void test_refuse(void)
+{
+    BlockBackend *blk = blk_on(&driver_that_maps_all);
+    Error *err = NULL;
+
+    g_assert_false(blk_confines_ram(blk, &err));
+    g_assert_nonnull(strstr(error_get_pretty(err), "'maps-all'"));
+    error_free(err);
+    blk_unref(blk);
+
+    blk = blk_on(&driver_that_registers);
+    g_assert_true(blk_confines_ram(blk, &error_abort));
+    blk_unref(blk);
+}
+
+int main(int argc, char **argv)
+{
+    bdrv_init();
+    qemu_init_main_loop(&error_abort);
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/block-ram-registrar/all", test_all);
+    g_test_add_func("/block-ram-registrar/one", test_one);
+    g_test_add_func("/block-ram-registrar/refuse", test_refuse);
+    return g_test_run();
+}

@@ -1,0 +1,627 @@
+/*
+ * Restricted DMA pools: the types of devices that a driver can meet
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include "qemu/bswap.h"
+#include "scsi/constants.h"
+#include "standard-headers/linux/input.h"
+#include "standard-headers/linux/virtio_blk.h"
+#include "standard-headers/linux/virtio_console.h"
+#include "standard-headers/linux/virtio_crypto.h"
+#include "standard-headers/linux/virtio_gpu.h"
+#include "standard-headers/linux/virtio_input.h"
+#include "standard-headers/linux/virtio_net.h"
+#include "standard-headers/linux/virtio_scsi.h"
+#include "standard-headers/linux/virtio_snd.h"
+#include "holder.h"
+#include "peer.h"
+
+#define SECOND_NS   1000000000LL
+
+/* Disks that are slow, or fail, or hang */
+
+#define NULL_DISK   "driver=null-co,read-zeroes=on,size=1M"
+#define SLOW        "-drive if=none,id=slow," NULL_DISK
+#define FINE        "-blockdev null-co,node-name=slow,read-zeroes=on,"      \
+                    "size=1048576 "
+#define DISK_BELOW  "-blockdev null-co,node-name=disk,read-zeroes=on,"      \
+                    "size=1048576 "
+#define STUCK       "-drive if=none,id=slow,driver=raw,"                    \
+                    "file.driver=blkdebug,file.image.driver=null-co,"       \
+                    "file.image.read-zeroes=on,file.image.size=1048576"
+
+#define FAULTS      64          /* each sector of them fails once ... */
+#define FAULT       100         /* ... from this on */
+
+#define FAULTY      NULL        /* rdp_failing_disk() */
+
+char *rdp_failing_disk(bool fails)
+{
+    GString *options = g_string_new(fails ? DISK_BELOW
+                                    "-blockdev blkdebug,node-name=slow,"
+                                    "image=disk" : FINE);
+    unsigned i;
+
+    if (!fails) {
+        return g_string_free(options, false);
+    }
+    for (i = 0; i < FAULTS; i++) {
+        g_string_append_printf(options, ",inject-error.%u.event=none,"
+                               "inject-error.%u.iotype=read,"
+                               "inject-error.%u.errno=5,"
+                               "inject-error.%u.once=on,"
+                               "inject-error.%u.sector=%u",
+                               i, i, i, i, i, FAULT + i);
+    }
+    return g_string_free(options, false);
+}
+
+static void disk_limit(RdpHolder *h, int64_t requests_per_second)
+{
+    qtest_qmp_assert_success(h->guest->qts,
+                             "{'execute': 'block_set_io_throttle',"
+                             " 'arguments': {'device': 'slow',"
+                             " 'bps': 0, 'bps_rd': 0, 'bps_wr': 0,"
+                             " 'iops': %" PRId64 ", 'iops_rd': 0,"
+                             " 'iops_wr': 0}}", requests_per_second);
+}
+
+/* The limit counts the time of the guest, which stands still */
+static void disk_hold(RdpHolder *h)
+{
+    disk_limit(h, 1);
+    rdp_hold_all(h);
+}
+
+static void disk_release(RdpHolder *h)
+{
+    disk_limit(h, 0);
+}
+
+/* A read fails, which stops the machine: it waits to be tried again */
+static void disk_hold_failed(RdpHolder *h)
+{
+    g_assert_cmpuint(h->faults, <, FAULTS);
+    h->sector = FAULT + h->faults++;
+    rdp_holder_add(h);
+    rdp_ring_kick(&h->ring);
+    h->sector = 0;
+    RDP_WAIT_FOR(rdp_state_is(h->guest->qts, "io-error"));
+}
+
+static void disk_retry(RdpHolder *h)
+{
+    rdp_continue(h->guest->qts);
+}
+
+static void disk_command(RdpHolder *h, const char *command)
+{
+    g_autofree char *answer = qtest_hmp(h->guest->qts, "qemu-io slow \"%s\"",
+                                        command);
+
+    g_assert_cmpstr(answer, ==, "");
+}
+
+static void disk_hold_stuck(RdpHolder *h)
+{
+    disk_command(h, "break read_aio A");
+    rdp_holder_add(h);
+    rdp_ring_kick(&h->ring);
+    RDP_WAIT_FOR(rdp_holder_all_taken(h));
+}
+
+static void disk_resume(RdpHolder *h)
+{
+    disk_command(h, "resume A");
+}
+
+static void blk_fill(RdpHolder *h)
+{
+    const struct virtio_blk_outhdr hdr = {
+        .type = cpu_to_le32(VIRTIO_BLK_T_IN),
+        .sector = cpu_to_le64(h->sector),
+    };
+
+    rdp_holder_buf(h, &hdr, sizeof(hdr));
+    rdp_holder_buf(h, NULL, 512);
+    rdp_holder_buf(h, NULL, 1);
+}
+
+static void blk_check(RdpHolder *h)
+{
+    g_assert_cmphex(*rdp_holder_mem(h, 2), ==, VIRTIO_BLK_S_OK);
+}
+
+static const uint8_t lun[8] = { 1, 0, 0x40, 0 };
+
+static void scsi_fill(RdpHolder *h)
+{
+    struct virtio_scsi_cmd_req req = { .cdb = { READ_10, [8] = 1 } };
+
+    memcpy(req.lun, lun, sizeof(lun));
+    stl_be_p(&req.cdb[2], h->sector);
+    rdp_holder_buf(h, &req, sizeof(req));
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_scsi_cmd_resp));
+    rdp_holder_buf(h, NULL, 512);
+}
+
+static void scsi_check(RdpHolder *h)
+{
+    const struct virtio_scsi_cmd_resp *resp = (void *)rdp_holder_mem(h, 1);
+
+    g_assert_cmphex(resp->response, ==, VIRTIO_SCSI_S_OK);
+    g_assert_cmphex(resp->status, ==, GOOD);
+}
+
+/* The first command after a reset reports the reset */
+static void scsi_begin(RdpHolder *h)
+{
+    rdp_holder_new(h, &h->ring, h->area);
+    scsi_fill(h);
+    rdp_ring_serve(&h->ring, h->bufs, h->n);
+}
+
+static void scsi_fill_ctrl(RdpHolder *h)
+{
+    struct virtio_scsi_ctrl_tmf_req req = {
+        .subtype = cpu_to_le32(VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET),
+    };
+
+    memcpy(req.lun, lun, sizeof(lun));
+    rdp_holder_buf(h, &req, sizeof(req));
+    rdp_holder_buf(h, NULL, 1);
+}
+
+/* Back ends on the other side of a socket */
+
+static void peer_drain(RdpHolder *h)
+{
+    rdp_peer_drain(h->peer);
+}
+
+/* Send if all that was sent before has been taken */
+static void peer_feed(RdpHolder *h, const void *data, size_t len)
+{
+    int pending;
+
+    g_assert_cmpint(ioctl(h->peer, TIOCOUTQ, &pending), ==, 0);
+    if (!pending) {
+        rdp_peer_send(h->peer, data, len);
+    }
+}
+
+#define PACKET_LEN  512
+
+static void net_fill_tx(RdpHolder *h)
+{
+    static const uint8_t packet[RDP_HOLDER_BUF];
+
+    rdp_holder_buf(h, packet, sizeof(packet));
+}
+
+static void net_fill_rx(RdpHolder *h)
+{
+    rdp_holder_buf(h, NULL, RDP_HOLDER_BUF);
+}
+
+static void net_feed(RdpHolder *h)
+{
+    uint8_t packet[sizeof(uint32_t) + PACKET_LEN];
+
+    memset(packet, 0xff, sizeof(packet));
+    stl_be_p(packet, PACKET_LEN);
+    peer_feed(h, packet, sizeof(packet));
+}
+
+static void net_fill_ctrl(RdpHolder *h)
+{
+    const struct virtio_net_ctrl_hdr hdr = {
+        .class = VIRTIO_NET_CTRL_RX,
+        .cmd = VIRTIO_NET_CTRL_RX_PROMISC,
+    };
+    const uint8_t on = 1;
+
+    rdp_holder_buf(h, &hdr, sizeof(hdr));
+    rdp_holder_buf(h, &on, sizeof(on));
+    rdp_holder_buf(h, NULL, 1);
+}
+
+static void console_fill_tx(RdpHolder *h)
+{
+    net_fill_tx(h);
+}
+
+static void console_fill_rx(RdpHolder *h)
+{
+    rdp_holder_buf(h, NULL, 16);
+}
+
+static void console_feed(RdpHolder *h)
+{
+    peer_feed(h, "x", 1);
+}
+
+static void console_fill_ctrl(RdpHolder *h)
+{
+    const struct virtio_console_control open = {
+        .event = cpu_to_le16(VIRTIO_CONSOLE_PORT_OPEN),
+        .value = cpu_to_le16(1),
+    };
+
+    rdp_holder_buf(h, &open, sizeof(open));
+}
+
+/* virtio-rng, whose entropy is what the test writes into a FIFO */
+
+static void rng_fill(RdpHolder *h)
+{
+    rdp_holder_buf(h, NULL, 64);
+}
+
+static void rng_feed(RdpHolder *h)
+{
+    static const uint8_t bytes[64];
+    int pending;
+
+    g_assert_cmpint(ioctl(h->fifo, FIONREAD, &pending), ==, 0);
+    if (!pending) {
+        g_assert_cmpint(write(h->fifo, bytes, sizeof(bytes)), ==,
+                        sizeof(bytes));
+    }
+}
+
+/* virtio-9p: the messages as they are in memory */
+
+static const uint8_t p9_version[] = "\x15\0\0\0\x64\xff\xff\0\x20\0\0\x08\0"
+                                    "9P2000.L";
+static const uint8_t p9_attach[] = "\x17\0\0\0\x68\0\0\0\0\0\0\xff\xff\xff\xff"
+                                   "\0\0\0\0\0\0\0\0";
+static const uint8_t p9_walk[] = "\x17\0\0\0\x6e\0\0\0\0\0\0\x01\0\0\0\x01\0"
+                                 "\x04\0file";
+static const uint8_t p9_open[] = "\x0f\0\0\0\x0c\0\0\x01\0\0\0\0\0\0\0";
+static const uint8_t p9_read[] = "\x17\0\0\0\x74\0\0\x01\0\0\0\0\0\0\0\0\0\0\0"
+                                 "\x40\0\0\0";
+static const uint8_t p9_clunk[] = "\x0b\0\0\0\x78\0\0\x63\0\0\0";
+
+#define P9_TYPE     4           /* offset; that of an answer is one more */
+#define P9_HEADER   11          /* before the data of a read */
+
+static void p9_check(RdpHolder *h)
+{
+    g_assert_cmpuint(rdp_holder_mem(h, 1)[P9_TYPE], ==,
+                     rdp_holder_mem(h, 0)[P9_TYPE] + 1);
+}
+
+static void p9_run(RdpHolder *h, const uint8_t *message)
+{
+    rdp_holder_new(h, &h->ring, h->area);
+    rdp_holder_buf(h, message, message[0]);
+    rdp_holder_buf(h, NULL, 64);
+    rdp_ring_serve(&h->ring, h->bufs, h->n);
+    p9_check(h);
+}
+
+static void p9_begin(RdpHolder *h)
+{
+    p9_run(h, p9_version);
+    p9_run(h, p9_attach);
+    p9_run(h, p9_walk);
+    p9_run(h, p9_open);
+}
+
+static void p9_fill(RdpHolder *h)
+{
+    rdp_holder_buf(h, p9_read, p9_read[0]);
+    rdp_holder_buf(h, NULL, P9_HEADER + RDP_HOLDER_FILE);
+}
+
+/* Of a file that is not open */
+static void p9_fill_clunk(RdpHolder *h)
+{
+    rdp_holder_buf(h, p9_clunk, p9_clunk[0]);
+    rdp_holder_buf(h, NULL, 64);
+}
+
+/* virtio-crypto */
+
+#define AES_BLOCK   16
+
+static const uint8_t zeroes[AES_BLOCK];
+
+static uint64_t crypto_session(RdpHolder *h, uint32_t op)
+{
+    const struct virtio_crypto_op_ctrl_req req = {
+        .header = {
+            .opcode = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_CREATE_SESSION),
+            .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
+        },
+        .u.sym_create_session = {
+            .u.cipher.para = {
+                .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
+                .keylen = cpu_to_le32(AES_BLOCK),
+                .op = cpu_to_le32(op),
+            },
+            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
+        },
+    };
+    const struct virtio_crypto_session_input *input;
+
+    rdp_holder_new(h, &h->ctrl, h->ctrl_area);
+    rdp_holder_buf(h, &req, sizeof(req));
+    rdp_holder_buf(h, zeroes, sizeof(zeroes));
+    rdp_holder_buf(h, NULL, sizeof(*input));
+    rdp_ring_serve(&h->ctrl, h->bufs, h->n);
+    input = (void *)rdp_holder_mem(h, 2);
+    g_assert_cmphex(le32_to_cpu(input->status), ==, VIRTIO_CRYPTO_OK);
+    return input->session_id;
+}
+
+static void crypto_begin(RdpHolder *h)
+{
+    h->encrypt = crypto_session(h, VIRTIO_CRYPTO_OP_ENCRYPT);
+    h->decrypt = crypto_session(h, VIRTIO_CRYPTO_OP_DECRYPT);
+}
+
+/* What comes out is in buffer 3 */
+static void crypto_fill_block(RdpHolder *h, uint32_t opcode, uint64_t session,
+                              const void *block)
+{
+    const struct virtio_crypto_op_data_req req = {
+        .header = {
+            .opcode = cpu_to_le32(opcode),
+            .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
+            .session_id = session,
+        },
+        .u.sym_req = {
+            .u.cipher.para = {
+                .iv_len = cpu_to_le32(AES_BLOCK),
+                .src_data_len = cpu_to_le32(AES_BLOCK),
+                .dst_data_len = cpu_to_le32(AES_BLOCK),
+            },
+            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
+        },
+    };
+
+    rdp_holder_buf(h, &req, sizeof(req));
+    rdp_holder_buf(h, zeroes, sizeof(zeroes));
+    rdp_holder_buf(h, block, AES_BLOCK);
+    rdp_holder_buf(h, NULL, AES_BLOCK);
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_crypto_inhdr));
+}
+
+static void crypto_fill(RdpHolder *h)
+{
+    crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_ENCRYPT, h->encrypt, zeroes);
+}
+
+void rdp_holder_encrypt(RdpHolder *h, const void *plain, void *secret)
+{
+    rdp_holder_new(h, &h->ring, h->area);
+    crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_ENCRYPT, h->encrypt, plain);
+    rdp_ring_serve(&h->ring, h->bufs, h->n);
+    memcpy(secret, rdp_holder_mem(h, 3), AES_BLOCK);
+}
+
+void rdp_holder_lay_out_decrypt(RdpHolder *h, const void *secret)
+{
+    rdp_holder_new(h, &h->ring, h->area);
+    crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_DECRYPT, h->decrypt, secret);
+}
+
+static void crypto_check(RdpHolder *h)
+{
+    g_assert_cmphex(*rdp_holder_mem(h, 4), ==, VIRTIO_CRYPTO_OK);
+}
+
+static void crypto_limit(RdpHolder *h, int64_t bytes_per_second)
+{
+    qtest_qmp_assert_success(h->guest->qts, "{'execute': 'qom-set',"
+                             " 'arguments': {'path': '/objects/crypt0',"
+                             " 'property': 'throttle-bps', 'value': %" PRId64
+                             "}}", bytes_per_second);
+}
+
+static void crypto_hold(RdpHolder *h)
+{
+    crypto_limit(h, 1);
+    rdp_hold_all(h);
+}
+
+static void crypto_release(RdpHolder *h)
+{
+    crypto_limit(h, 0);
+}
+
+/* virtio-sound: stream 0 plays, and only if the clock is told to go on */
+
+static void sound_fill_ctrl(RdpHolder *h)
+{
+    const struct virtio_snd_pcm_hdr start = {
+        .hdr.code = cpu_to_le32(VIRTIO_SND_R_PCM_START),
+    };
+
+    rdp_holder_buf(h, &start, sizeof(start));
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_snd_hdr));
+}
+
+static void sound_begin(RdpHolder *h)
+{
+    rdp_holder_new(h, &h->ctrl, h->ctrl_area);
+    sound_fill_ctrl(h);
+    rdp_ring_serve(&h->ctrl, h->bufs, h->n);
+    g_assert_cmphex(ldl_le_p(rdp_holder_mem(h, 1)), ==, VIRTIO_SND_S_OK);
+}
+
+static void sound_fill(RdpHolder *h)
+{
+    static const uint8_t samples[RDP_HOLDER_BUF];
+    static const struct virtio_snd_pcm_xfer xfer;
+
+    rdp_holder_buf(h, &xfer, sizeof(xfer));
+    rdp_holder_buf(h, samples, sizeof(samples));
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_snd_pcm_status));
+}
+
+static void sound_poll(RdpHolder *h)
+{
+    qtest_clock_step(h->guest->qts, SECOND_NS / 100);
+}
+
+static void sound_check(RdpHolder *h)
+{
+    g_assert_cmphex(ldl_le_p(rdp_holder_mem(h, 2)), ==, VIRTIO_SND_S_OK);
+}
+
+/* virtio-input: a key, and what tells the driver that this was all */
+
+static void input_fill(RdpHolder *h)
+{
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_input_event));
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_input_event));
+}
+
+static void input_poll(RdpHolder *h)
+{
+    qtest_qmp_assert_success(h->guest->qts, "{'execute': 'input-send-event',"
+                             " 'arguments': {'events': [{'type': 'key',"
+                             " 'data': {'down': true, 'key':"
+                             " {'type': 'qcode', 'data': 'a'}}}]}}");
+}
+
+static void input_fill_status(RdpHolder *h)
+{
+    const struct virtio_input_event led = { .type = cpu_to_le16(EV_LED) };
+
+    rdp_holder_buf(h, &led, sizeof(led));
+}
+
+/* virtio-gpu */
+
+static void gpu_fill(RdpHolder *h)
+{
+    const struct virtio_gpu_ctrl_hdr request = {
+        .type = cpu_to_le32(VIRTIO_GPU_CMD_GET_DISPLAY_INFO),
+    };
+
+    rdp_holder_buf(h, &request, sizeof(request));
+    rdp_holder_buf(h, NULL, sizeof(struct virtio_gpu_resp_display_info));
+}
+
+static void gpu_check(RdpHolder *h)
+{
+    g_assert_cmphex(ldl_le_p(rdp_holder_mem(h, 1)), ==,
+                    VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
+static void gpu_fill_cursor(RdpHolder *h)
+{
+    const struct virtio_gpu_update_cursor request = {
+        .hdr.type = cpu_to_le32(VIRTIO_GPU_CMD_MOVE_CURSOR),
+    };
+
+    rdp_holder_buf(h, &request, sizeof(request));
+}
+
+
+#define BLK         "virtio-blk", ",drive=slow"
+#define SCSI        "virtio-scsi", ""
+#define SCSI_DISK   "-device scsi-hd,drive=slow,bus=dev0.0,scsi-id=0,lun=0"
+#define NET         "virtio-net", ",netdev=net0", "-netdev socket,id=net0,fd=%s"
+#define CONSOLE     "virtio-serial", ",max_ports=2",                        \
+                    "-chardev socket,id=con0,fd=%s",                        \
+                    "-device virtconsole,bus=dev0.0,chardev=con0"
+#define SERIAL      "virtio-serial", ",max_ports=2",                        \
+                    "-chardev socket,id=con0,fd=%s",                        \
+                    "-device virtserialport,bus=dev0.0,chardev=con0,nr=1"
+#define CRYPTO      "virtio-crypto", ",cryptodev=crypt0",                   \
+                    "-object cryptodev-backend-builtin,id=crypt0"
+#define SOUND       "virtio-sound", ",audiodev=snd0", "-audiodev none,id=snd0"
+
+#define DISK        (RDP_IOEVENTFD | RDP_IOTHREAD | RDP_MIGRATES | RDP_LASTS)
+#define LINK        (RDP_IOEVENTFD | RDP_MIGRATES | RDP_SOCKET)
+
+static const RdpHolderType types[] = {
+    { "blk", BLK, SLOW, "", RDP_HOLDS_BUSY, DISK, .payload = 1,
+      .fill = blk_fill, .check = blk_check,
+      .hold = disk_hold, .release = disk_release },
+    { "blk-failed", "virtio-blk", ",drive=slow,rerror=stop", FAULTY, "",
+      RDP_HOLDS_BUSY, DISK | RDP_STOPS, .payload = 1,
+      .fill = blk_fill, .check = blk_check,
+      .hold = disk_hold_failed, .release = disk_retry },
+    { "blk-stuck", BLK, STUCK, "", RDP_HOLDS_BUSY,
+      RDP_IOEVENTFD | RDP_LASTS | RDP_NO_RESET, .payload = 1,
+      .fill = blk_fill, .check = blk_check,
+      .hold = disk_hold_stuck, .release = disk_resume },
+
+    { "scsi", SCSI, SLOW, SCSI_DISK, RDP_HOLDS_BUSY, DISK,
+      .queue = 2, .payload = 2, .begin = scsi_begin,
+      .fill = scsi_fill, .check = scsi_check,
+      .hold = disk_hold, .release = disk_release },
+    { "scsi-failed", SCSI, FAULTY, SCSI_DISK ",rerror=stop", RDP_HOLDS_BUSY,
+      DISK | RDP_STOPS, .queue = 2, .payload = 2, .begin = scsi_begin,
+      .fill = scsi_fill, .check = scsi_check,
+      .hold = disk_hold_failed, .release = disk_retry },
+    { "scsi-ctrl", SCSI, SLOW, SCSI_DISK, RDP_HOLDS_NOTHING,
+      DISK | RDP_SECOND, .payload = 0, .fill = scsi_fill_ctrl },
+
+    { "net-tx", NET, "", RDP_HOLDS_IDLE, LINK, .queue = 1,
+      .fill = net_fill_tx, .poll = peer_drain, .hold = rdp_hold_one },
+    { "net-rx", NET, "", RDP_HOLDS_NOTHING, LINK | RDP_SECOND,
+      .fill = net_fill_rx, .poll = net_feed },
+    { "net-ctrl", NET, "", RDP_HOLDS_NOTHING, LINK | RDP_SECOND, .queue = 2,
+      .payload = 1, .features = BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+                                BIT_ULL(VIRTIO_NET_F_CTRL_RX),
+      .fill = net_fill_ctrl },
+
+    { "serial-tx", SERIAL, RDP_HOLDS_IDLE, LINK, .queue = 5,
+      .features = BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT),
+      .fill = console_fill_tx, .poll = peer_drain, .hold = rdp_hold_one },
+    { "console-rx", CONSOLE, RDP_HOLDS_NOTHING, LINK | RDP_SECOND,
+      .fill = console_fill_rx, .poll = console_feed },
+    { "console-ctrl", CONSOLE, RDP_HOLDS_NOTHING, LINK | RDP_SECOND,
+      .queue = 3, .features = BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT),
+      .fill = console_fill_ctrl },
+
+    { "rng", "virtio-rng", ",rng=rng0",
+      "-object rng-random,id=rng0,filename=%s/fifo", "", RDP_HOLDS_NOTHING,
+      RDP_IOEVENTFD | RDP_MIGRATES | RDP_FOLDER,
+      .fill = rng_fill, .poll = rng_feed },
+
+    { "9p", "virtio-9p", ",fsdev=fs0,mount_tag=tag",
+      "-fsdev local,id=fs0,path=%s,security_model=none,"
+      "throttling.bps-read=1280", "", RDP_HOLDS_BUSY,
+      RDP_IOEVENTFD | RDP_FOLDER, .payload = 1, .begin = p9_begin,
+      .fill = p9_fill, .quick = p9_fill_clunk, .check = p9_check,
+      .hold = rdp_hold_all },
+
+    { "crypto", CRYPTO, "", RDP_HOLDS_IDLE, RDP_IOEVENTFD | RDP_CIRCLE,
+      .ctrl = 1, .payload = 3,
+      .begin = crypto_begin, .fill = crypto_fill, .check = crypto_check,
+      .hold = crypto_hold, .release = crypto_release },
+
+    { "input", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING, RDP_MIGRATES,
+      .chain_each = true, .fill = input_fill, .poll = input_poll },
+    { "input-status", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING,
+      RDP_MIGRATES | RDP_SECOND, .queue = 1, .fill = input_fill_status },
+
+    { "sound", SOUND, "", RDP_HOLDS_IDLE, 0, .queue = 2, .ctrl = 0,
+      .payload = 1, .begin = sound_begin, .fill = sound_fill,
+      .check = sound_check, .poll = sound_poll, .hold = rdp_hold_all },
+    { "sound-ctrl", SOUND, "", RDP_HOLDS_NOTHING, RDP_SECOND,
+      .fill = sound_fill_ctrl },
+
+    { "gpu", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING, RDP_MIGRATES,
+      .payload = 1, .fill = gpu_fill, .check = gpu_check },
+    { "gpu-cursor", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING,
+      RDP_MIGRATES | RDP_SECOND, .queue = 1, .fill = gpu_fill_cursor },
+};
+
+const RdpHolderType *rdp_holder_types(unsigned *n)
+{
+    *n = ARRAY_SIZE(types);
+    return types;
+}
