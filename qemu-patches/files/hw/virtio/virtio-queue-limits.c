@@ -9,9 +9,12 @@
  * Time: a slice begins when the event loop comes round.  Once SLICE_NS have
  * passed, a bottom half is scheduled; where it runs, the loop has come round.
  * If SLICE_NS pass again before it does, the queue looks empty until then,
- * and is kicked by the main loop.  So a queue keeps its loop busy for two slices and
- * one request at most.  This costs a look at the clock for each element, and
- * a bottom half for each slice in which the queue was used.
+ * and is kicked by the main loop.  So a queue keeps its loop busy for two
+ * slices and one request at most.  This costs a look at the clock for each
+ * element, and a bottom half for each slice in which the queue was used.
+ *
+ * An exempt queue has no slices: its elements are popped to hold what a back
+ * end delivers, which would be lost without them.
  *
  * Memory: elements in flight are counted, in bytes, for the whole device.
  * Beyond ELEMENTS_MAX, its queues look empty until one ends.  What a device
