@@ -10,11 +10,15 @@
  * passed, a bottom half is scheduled; where it runs, the loop has come round.
  * If SLICE_NS pass again before it does, the queue looks empty until then,
  * and is kicked by the main loop.  So a queue keeps its loop busy for two
- * slices and one request at most.  This costs a look at the clock for each
- * element, and a bottom half for each slice in which the queue was used.
+ * slices and one request at most.  Slices become shorter as more queues of the
+ * loop have one, so that N queues keep it busy for about
+ * 2 * FULL_SLICES * SLICE_NS * (1 + ln(N / FULL_SLICES)) and N requests.  This
+ * costs a look at the clock for each element, and a bottom half for each slice
+ * in which the queue was used.
  *
  * An exempt queue has no slices: its elements are popped to hold what a back
- * end delivers, which would be lost without them.
+ * end delivers, which would be lost without them.  They have room for it and
+ * nothing else, so that what is delivered limits how many there are.
  *
  * Memory: elements in flight are counted, in bytes, for the whole device.
  * Beyond ELEMENTS_MAX, its queues look empty until one ends.  What a device
@@ -26,6 +30,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/coroutine-tls.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
@@ -34,7 +39,23 @@
 #include "system/replay.h"
 
 #define SLICE_NS        (4 * SCALE_MS)
+#define FULL_SLICES     4
 #define ELEMENTS_MAX    (32 * MiB)
+
+/* Queues whose slice has not ended: of the main loop, and of this IOThread */
+static unsigned int main_loop_slices;
+QEMU_DEFINE_STATIC_CO_TLS(unsigned int, iothread_slices)
+
+static unsigned int *virtqueue_loop_slices(void)
+{
+    return bql_locked() ? &main_loop_slices : get_ptr_iothread_slices();
+}
+
+static int64_t virtqueue_slice_length(void)
+{
+    return SLICE_NS /
+           (1 + qatomic_read(virtqueue_loop_slices()) / FULL_SLICES);
+}
 
 static bool virtqueue_elements_too_large(VirtIODevice *vdev)
 {
@@ -89,6 +110,7 @@ static void virtqueue_slice_bh(void *opaque)
 {
     VirtQueueLimits *limits = opaque;
 
+    qatomic_dec(limits->loop_slices);
     limits->slice_ends = false;
     limits->slice_start = get_clock();
     if (bql_locked()) {
@@ -105,7 +127,7 @@ static bool virtqueue_slice_is_over(VirtQueueLimits *limits)
     int64_t now = get_clock();
 
     /* A recording has no room for what the host's clock decides. */
-    if (now - limits->slice_start < SLICE_NS ||
+    if (now - limits->slice_start < virtqueue_slice_length() ||
         replay_mode != REPLAY_MODE_NONE) {
         return false;
     }
@@ -114,6 +136,8 @@ static bool virtqueue_slice_is_over(VirtQueueLimits *limits)
     }
     limits->slice_start = now;
     limits->slice_ends = true;
+    limits->loop_slices = virtqueue_loop_slices();
+    qatomic_inc(limits->loop_slices);
     virtqueue_limits_ref(limits->vdev);
     aio_bh_schedule_oneshot(qemu_get_current_aio_context(),
                             virtqueue_slice_bh, limits);
@@ -174,15 +198,30 @@ void virtqueue_limits_release(VirtIODevice *vdev, size_t size)
     }
 }
 
-bool virtqueue_limits_check_buffers(VirtIODevice *vdev,
-                                    const struct iovec *iov, unsigned int num)
+static bool virtqueue_exceeds_pool(VirtIODevice *vdev, const struct iovec *iov,
+                                   unsigned int num)
 {
     uint64_t size = 0;
 
     for (unsigned int i = 0; i < num; i++) {
         size += iov[i].iov_len;
     }
-    if (size > vdev->restricted_dma->size) {
+    return size > vdev->restricted_dma->size;
+}
+
+bool virtqueue_limits_check_buffers(VirtQueueLimits *limits,
+                                    const struct iovec *iov,
+                                    unsigned int out_num, unsigned int in_num)
+{
+    VirtIODevice *vdev = limits->vdev;
+
+    if (limits->exempt && out_num) {
+        virtio_error(vdev, "%s: queue %d takes only buffers to write to",
+                     vdev->name, limits->queue_index);
+        return false;
+    }
+    if (virtqueue_exceeds_pool(vdev, iov, out_num) ||
+        virtqueue_exceeds_pool(vdev, iov + out_num, in_num)) {
         virtio_error(vdev, "%s: the buffers of a request are larger than its "
                      "pool", vdev->name);
         return false;

@@ -42,6 +42,11 @@ typedef struct VirtQueueLimits {
     bool slice_ends;
 
     /**
+     * @loop_slices: Where the loop counts this slice, if @slice_ends; atomic.
+     */
+    unsigned int *loop_slices;
+
+    /**
      * @waiting: Requests stay in the ring until they are kicked; atomic.
      */
     bool waiting;
@@ -99,16 +104,19 @@ void virtqueue_limits_release(VirtIODevice *vdev, size_t size);
 
 /**
  * virtqueue_limits_check_buffers: can this be an honest request?
- * @vdev: a restricted device
- * @iov: its buffers, for reading or for writing
- * @num: how many they are
+ * @limits: of the queue of a restricted device
+ * @iov: the request's buffers: first those that the device reads
+ * @out_num: how many it reads
+ * @in_num: how many it writes to
  *
- * Breaks the device if the buffers, put together, are larger than the pool.
+ * Breaks the device if all that it reads, or all that it writes to, is larger
+ * than the pool, or if there is something to read in an exempt queue.
  *
- * Returns: true if they are not.
+ * Returns: true if the device goes on.
  */
-bool virtqueue_limits_check_buffers(VirtIODevice *vdev,
-                                    const struct iovec *iov, unsigned int num);
+bool virtqueue_limits_check_buffers(VirtQueueLimits *limits,
+                                    const struct iovec *iov,
+                                    unsigned int out_num, unsigned int in_num);
 
 /**
  * virtqueue_limits_resume: kick all queues of a restricted device, soon
