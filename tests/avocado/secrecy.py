@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guest used its memory for before does not get into the pool."""
+
+from typing import Tuple
+
+from restricted import DEFAULT_POOL, GuestTest
+
+from testbed import memory, pools, scenes
+from testbed.guest import Guest
+from testbed.machine import Machine
+from testbed.units import MIB
+
+POOL = 64 * MIB
+MARKER = b"restricted-marker"
+# Most of the guest's memory
+MARKED = 640
+# What a disk returns without writing a byte of it
+READ = 96
+DOWNLOADED = 16 * MIB
+
+# QEMU's device, its options, and how the guest finds it
+DISKS: Tuple[Tuple[str, str, str], ...] = (
+    ("virtio-blk-pci", "", "echo /dev/vda"),
+    ("scsi-hd", "bus=scsi0.0", "find-disk scsi"),
+    ("nvme", "serial=1", "find-disk nvme"),
+    ("ide-hd", "bus=ide.0", "find-disk ata"),
+    ("usb-storage", "bus=usb0.0", "find-disk usb"),
+)
+
+
+class Secrecy(GuestTest):
+    def test_old_memory_stays_outside(self) -> None:
+        """Disks that write nothing, and network cards, find no old memory.
+
+        The guest writes a marker to most of its memory and frees it.  Then it
+        reads from each disk into newly allocated pages, which have the marker
+        in them, and downloads something with each card.  Finally it writes the
+        marker to a disk, to show that the test would have noticed.
+        """
+        with self.start(self.machine_with_all()) as guest:
+            for kind, _, find in DISKS:
+                self.mark(guest)
+                disk = guest.run(find)[0]
+                guest.run(f"dd if={disk} of=/dev/null bs=1M count={READ}")
+                self.check(guest, kind)
+            for card in ("first", "second"):
+                self.mark(guest)
+                scenes.download(guest, DOWNLOADED)
+                self.check(guest, f"{card} card")
+                guest.run("ip link set eth0 down; ip link set eth0 name used; "
+                          "ip link set eth1 name eth0 || :")
+            scenes.read_random(guest)
+            scenes.talk(guest)
+            self.check(guest, "rng and console")
+
+            guest.run(f"yes {MARKER.decode()} | head -c 1048576 >/dev/vda")
+            self.assertGreater(self.marked(guest), 0)
+            self.assertEqual(pools.only(guest)["violations"], 0)
+            guest.power_off()
+
+    def machine_with_all(self) -> Machine:
+        machine = self.our_machine(pool=DEFAULT_POOL)
+        machine.device("virtio-scsi-pci", "scsi0")
+        machine.other_device("qemu-xhci", "id=usb0")
+        for number, (kind, options, _) in enumerate(DISKS):
+            node = f"null{number}"
+            machine.add("-blockdev", f"driver=null-co,node-name={node},"
+                                     f"size={2 * READ * MIB}")
+            words = ",".join(filter(None, (f"drive={node}", options)))
+            if kind.startswith("virtio"):
+                machine.device(kind, "disk0", words)
+            else:
+                machine.other_device(kind, words)
+        machine.network().random().port("port")
+        return machine.other_device("e1000e", "netdev=user0")
+
+    def mark(self, guest: Guest) -> None:
+        """Fills free memory with the marker, and frees it again."""
+        guest.run("mkdir -p /tmp/marked; echo 3 >/proc/sys/vm/drop_caches")
+        guest.run(f"mount -t tmpfs -o size={MARKED}M none /tmp/marked")
+        guest.run(f"yes {MARKER.decode()} | head -c {MARKED * MIB - MIB} "
+                  ">/tmp/marked/file; umount /tmp/marked")
+
+    def check(self, guest: Guest, what: str) -> None:
+        self.assertEqual(self.marked(guest), 0, f"old memory, after {what}")
+
+    def marked(self, guest: Guest) -> int:
+        """How often the marker is in the pool."""
+        return memory.backing(guest, POOL).read_bytes().count(MARKER)
