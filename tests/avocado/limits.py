@@ -6,11 +6,13 @@ from typing import List
 
 from restricted import DEFAULT_POOL, GuestTest
 
-from testbed import places, scenes
+from testbed import disk, places, pools, scenes
+from testbed.guest import Guest
 from testbed.units import MIB
 
 READERS = 16
-BLOCKS = 8              # of 1 MiB, which each of them reads
+WRITERS = 16
+BLOCKS = 8              # of 1 MiB, which each of them reads or writes
 # Beyond the reach of a 32-bit device
 HIGH = 0x200000000
 
@@ -24,13 +26,8 @@ class Limits(GuestTest):
         """
         with self.boot(pool="2M") as guest:
             scenes.check_restricted(guest)
-            readers = f"for i in $(seq 0 {READERS - 1}); do"
-            guest.run(f"cd /tmp; {readers} dd if=/dev/vda bs=1M "
-                      f"count={BLOCKS} skip=$((i * {BLOCKS})) iflag=direct "
-                      "2>/dev/null | sha256sum >sum.$i & done; wait")
-            sums = guest.run(f"cd /tmp; {readers} cat sum.$i; done")
-            self.assertEqual([line.split()[0] for line in sums],
-                             self.wanted_sums())
+            guest.run(f"{self.read('vda')}; wait")
+            self.assertEqual(self.sums(guest), self.wanted_sums())
             scenes.verify_files(guest)
             scenes.check_pool(guest)
             guest.power_off()
@@ -39,6 +36,67 @@ class Limits(GuestTest):
         with places.DISK.open("rb") as image:
             return [hashlib.sha256(image.read(BLOCKS * MIB)).hexdigest()
                     for _ in range(READERS)]
+
+    def full_pool(self, pool: str, virtio: str) -> None:
+        """16 readers and 16 writers need more than the pool.
+
+        Requests that find no room are made again, none of the others is
+        damaged, and all data is right, on the disk and as it is read back.
+        """
+        scratch = self.file("scratch.img")
+        written = [disk.pattern(seed, BLOCKS * MIB)
+                   for seed in range(1, WRITERS + 1)]
+        with scratch.open("wb") as image:
+            image.truncate(WRITERS * BLOCKS * MIB)
+        machine = self.our_machine(pool=pool, virtio=virtio)
+        machine.disk(places.DISK, writable=False)
+        machine.image("scratch", scratch, writable=True)
+        machine.virtio("blk", "disk1", "drive=scratch")
+        with self.start(machine) as guest:
+            write = (f"for i in $(seq {WRITERS}); do pattern $i "
+                     f"{BLOCKS * MIB} | dd of=/dev/vdb bs=1M iflag=fullblock "
+                     f"oflag=direct seek=$(((i - 1) * {BLOCKS})) conv=notrunc "
+                     "2>/dev/null || echo $i failed & done")
+            self.assertEqual(guest.run(f"{write}; {self.read('vda')}; wait"),
+                             [])
+            self.assertEqual(self.sums(guest), self.wanted_sums())
+            guest.run(f"{self.read('vdb')}; wait")
+            self.assertEqual(self.sums(guest),
+                             [hashlib.sha256(data).hexdigest()
+                              for data in written])
+            self.assertGreater(self.failed_mappings(guest), 0,
+                               "the pool was never full")
+            pools.check_used(guest, 2)
+            guest.power_off()
+        self.assertEqual(scratch.read_bytes(), b"".join(written))
+
+    def read(self, device: str) -> str:
+        """The command that starts the readers of a disk."""
+        return (f"for i in $(seq 0 {READERS - 1}); do dd if=/dev/{device} "
+                f"bs=1M count={BLOCKS} skip=$((i * {BLOCKS})) iflag=direct "
+                "2>/dev/null | sha256sum >/tmp/sum.$i & done")
+
+    def sums(self, guest: Guest) -> List[str]:
+        """What the readers have read."""
+        lines = guest.run(f"for i in $(seq 0 {READERS - 1}); do "
+                          "cat /tmp/sum.$i; done")
+        return [line.split()[0] for line in lines]
+
+    def failed_mappings(self, guest: Guest) -> int:
+        lines = guest.run("cat /sys/kernel/debug/swiotlb/*@*/io_tlb_failures")
+        return sum(int(line.split()[1]) for line in lines)
+
+    def test_full_pool_split(self) -> None:
+        self.full_pool("2M", "")
+
+    def test_full_pool_packed(self) -> None:
+        self.full_pool("2M", "packed=on")
+
+    def test_full_larger_pool_packed(self) -> None:
+        self.full_pool("8M", "packed=on")
+
+    def test_full_pool_packed_no_indirect(self) -> None:
+        self.full_pool("2M", "packed=on,indirect_desc=off")
 
     def test_pool_out_of_reach(self) -> None:
         """A 32-bit network card cannot reach a default pool above 4 GiB.
