@@ -57,6 +57,46 @@ class DefaultPool(GuestTest):
             self.assertEqual(int(stats["io_tlb_used_hiwater"]), 0)
             guest.power_off()
 
+    def test_device_behind_an_iommu_that_does_not_translate(self) -> None:
+        """It reaches all memory, so it uses the pool until that changes.
+
+        The domain of the device can be changed while no driver is bound.
+        """
+        machine = self.our_machine("intel_iommu=on iommu=pt",
+                                   pool=DEFAULT_POOL)
+        machine.other_device("intel-iommu")
+        machine.nvme(places.DISK, writable=False)
+        with self.start(machine) as guest:
+            self.check_domain(guest, "identity", pooled=True)
+            self.change_domain(guest, "DMA")
+            self.check_domain(guest, "DMA", pooled=False)
+            self.change_domain(guest, "identity")
+            self.check_domain(guest, "identity", pooled=True)
+            guest.power_off()
+
+    def change_domain(self, guest: Guest, domain: str) -> None:
+        """Gives the NVMe disk another domain and binds it again."""
+        driver = "/sys/bus/pci/drivers/nvme"
+        name = guest.run(f"ls {driver} | grep :")[0]
+        guest.run(f"echo {name} >{driver}/unbind")
+        guest.run(f"echo {domain} "
+                  f">/sys/bus/pci/devices/{name}/iommu_group/type")
+        guest.run("cd /sys/kernel/debug/swiotlb/*@*; "
+                  "echo 0 >io_tlb_used_hiwater")
+        guest.run(f"echo {name} >{driver}/bind")
+        guest.wait_until("[ -b /dev/nvme0n1 ]")
+
+    def check_domain(self, guest: Guest, domain: str, pooled: bool) -> None:
+        """The NVMe disk has this domain, works, and uses the pool or not."""
+        device = "/sys/bus/pci/drivers/nvme/*:*"
+        self.assertEqual(guest.run(f"cat {device}/iommu_group/type"), [domain])
+        scenes.verify_files(guest, "/dev/nvme0n1")
+        guest.run("umount /mnt")
+        users = guest.run("cat /sys/kernel/debug/swiotlb/*/devices")
+        self.assertEqual(any("nvme" in user for user in users), pooled)
+        most = int(guest.values("pool-stats")["io_tlb_used_hiwater"])
+        self.assertEqual(most > 0, pooled)
+
     def machine_with(self, sata: Path, usb: Path, nvme: Path) -> Machine:
         """A machine with these disks and a network card, none of them virtio.
         """

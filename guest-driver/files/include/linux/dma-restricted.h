@@ -53,6 +53,7 @@ struct restricted_dma_pool *
 restricted_dma_pool_find_fwnode(const struct fwnode_handle *fwnode);
 void restricted_dma_set_default(struct restricted_dma_pool *pool);
 
+bool restricted_dma_is_direct(struct device *dev);
 int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 			       struct device *dev);
 void restricted_dma_pool_detach(struct device *dev);
@@ -68,6 +69,11 @@ static inline struct restricted_dma_pool *
 restricted_dma_pool_find(u64 base, u64 size)
 {
 	return NULL;
+}
+
+static inline bool restricted_dma_is_direct(struct device *dev)
+{
+	return false;
 }
 
 static inline int restricted_dma_pool_attach(struct restricted_dma_pool *pool,

@@ -258,7 +258,7 @@ struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev)
  * @pool:	The pool. If it is unusable, no device that would use it can do
  *		DMA.
  *
- * All devices without an IOMMU that name no other pool use the default pool.
+ * All devices that no IOMMU translates and that name no other pool use it.
  * There can be only one, and it must exist before the drivers of these devices
  * do. Otherwise the pool still serves the devices that name it, and a message
  * says so.
@@ -280,10 +280,10 @@ void restricted_dma_set_default(struct restricted_dma_pool *pool)
 	}
 	WRITE_ONCE(restricted_dma_default, pool);
 	if (restricted_dma_pool_usable(pool))
-		pr_info("%s is the default pool of all devices without an IOMMU\n",
+		pr_info("%s is the default pool of all devices without IOMMU translation\n",
 			pool->name);
 	else
-		pr_err("the default pool %s is unusable: no device without an IOMMU can do DMA\n",
+		pr_err("the default pool %s is unusable: no device without IOMMU translation can do DMA\n",
 		       pool->name);
 }
 

@@ -7,13 +7,24 @@
  *     which memory it can reach (virtio).
  *  2. The pool that the firmware assigns to the device with memory-region: in a
  *     device tree, see of_dma_configure_id(), or in the _DSD of an ACPI device.
- *  3. The default pool, unless the device is behind an IOMMU.
+ *  3. The default pool, unless an IOMMU translates the addresses of the device.
  *
  * Each time a driver is bound, after the bus has set up DMA and before the
  * probe, 2 applies if the firmware names a pool. Otherwise a device keeps the
  * pool it is attached to; if it has none, 3 applies. A device stays attached
  * when its driver is unbound: page_pool, for instance, may undo mappings later,
  * and has to find their pool. Being attached without doing DMA does no harm.
+ *
+ * An IOMMU confines a device to what the DMA API has mapped only while it
+ * translates. With an identity domain (iommu=pt, quirks of some devices) the
+ * device reaches all memory, so it needs its pool as if there were no IOMMU.
+ * The default domain of a device changes (the file type of an IOMMU group in
+ * sysfs) only while no driver is bound that uses it. So the choice is made anew
+ * at each bind: a device that is now translated leaves its pool, one that no
+ * longer is gets the default pool. Drivers that bring a domain of their own
+ * (driver_managed_dma, such as vfio-pci) hand out addresses of that domain
+ * without the DMA API. For them a pool changes nothing: what confines the device
+ * is that domain, and vfio without an IOMMU confines nothing.
  *
  * A device that does DMA without ever being bound to a driver is not seen here.
  * Whoever creates it has to attach it, usually with of_dma_configure().
@@ -31,14 +42,24 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/export.h>
+#include <linux/iommu-dma.h>
 #include <linux/property.h>
 #include <linux/swiotlb.h>
 #include "restricted.h"
 
-/* Does @dev use direct mapping? Nothing else confines DMA to a pool. */
-static bool restricted_dma_is_direct(struct device *dev)
+/**
+ * restricted_dma_is_direct() - does a device use direct mapping?
+ * @dev:	The device, whose bus has set up DMA for it.
+ *
+ * Nothing else confines DMA to a pool. A device behind an IOMMU uses direct
+ * mapping too unless the IOMMU translates for the DMA API.
+ *
+ * Context: Any, as long as the default domain of @dev does not change.
+ * Return: true if it does.
+ */
+bool restricted_dma_is_direct(struct device *dev)
 {
-	return !device_iommu_mapped(dev) && !get_dma_ops(dev);
+	return !use_dma_iommu(dev) && !get_dma_ops(dev);
 }
 
 /* Attach @dev to @pool, and list it there for as long as a driver is bound. */
@@ -64,8 +85,8 @@ static int restricted_dma_set_pool(struct device *dev,
  * Context: Process context, may sleep. Nobody else attaches or detaches @dev at
  * the same time. Takes restricted_dma_mutex.
  * Return: 0, -EOPNOTSUPP if the device does not use direct mapping, usually
- * because it is behind an IOMMU and would bypass the pool, -ENXIO if the pool
- * is unusable, or -ENOMEM.
+ * because an IOMMU translates its addresses and it would bypass the pool, -ENXIO
+ * if the pool is unusable, or -ENOMEM.
  */
 int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 			       struct device *dev)
@@ -74,7 +95,7 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 	int err;
 
 	if (!restricted_dma_is_direct(dev)) {
-		dev_err(dev, "cannot use pool %s of %#llx bytes at %#llx from behind an IOMMU: the platform must give the device only one of them\n",
+		dev_err(dev, "cannot use pool %s of %#llx bytes at %#llx while an IOMMU translates: the platform must give the device only one of them\n",
 			pool->name, (u64)pool->size, (u64)pool->base);
 		return -EOPNOTSUPP;
 	}
@@ -162,13 +183,16 @@ int restricted_dma_configure(struct device *dev)
 		return restricted_dma_pool_attach(pool, dev);
 
 	pool = restricted_dma_pool_find_dev(dev);
-	if (pool)
-		return restricted_dma_set_pool(dev, pool);
-
-	pool = READ_ONCE(restricted_dma_default);
-	if (!pool || !restricted_dma_is_direct(dev))
+	if (!restricted_dma_is_direct(dev)) {
+		/* Its domain has changed since: it has no direct mappings */
+		if (pool)
+			restricted_dma_pool_detach(dev);
 		return 0;
-	return restricted_dma_set_pool(dev, pool);
+	}
+
+	if (!pool)
+		pool = READ_ONCE(restricted_dma_default);
+	return pool ? restricted_dma_set_pool(dev, pool) : 0;
 }
 
 /**

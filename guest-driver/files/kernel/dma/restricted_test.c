@@ -279,15 +279,24 @@ static void attach_again_moves(struct kunit *test)
 	expect_mapped_in(test, f->dev, end);
 }
 
-static void attach_refuses_iommu(struct kunit *test)
+/* Pretend that an IOMMU does or does not translate the addresses of @dev. */
+static void set_translated(struct kunit *test, struct device *dev, bool on)
+{
+#ifdef CONFIG_IOMMU_DMA
+	dev->dma_iommu = on;
+#else
+	kunit_skip(test, "no IOMMU translates in this kernel");
+#endif
+}
+
+static void attach_refuses_translation(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	int err;
 
-	/* Only compared with NULL, never followed */
-	f->dev->iommu_group = (struct iommu_group *)f;
+	set_translated(test, f->dev, true);
 	err = restricted_dma_pool_attach(f->pool, f->dev);
-	f->dev->iommu_group = NULL;
+	set_translated(test, f->dev, false);
 	KUNIT_EXPECT_EQ(test, err, -EOPNOTSUPP);
 	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
 }
@@ -311,15 +320,50 @@ static void default_pool_is_for_the_others(struct kunit *test)
 	expect_mapped_in(test, other, end);
 }
 
-static void default_pool_is_not_for_iommus(struct kunit *test)
+static void default_pool_is_not_for_translation(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
 	restricted_dma_default = f->pool;
-	f->dev->iommu_group = (struct iommu_group *)f;
+	set_translated(test, f->dev, true);
 	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
-	f->dev->iommu_group = NULL;
+	set_translated(test, f->dev, false);
 	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+}
+
+/* Between two binds, the domain of the device becomes another. */
+static void pool_follows_the_domain(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	restricted_dma_default = f->pool;
+	for (int round = 0; round < 2; round++) {
+		set_translated(test, f->dev, true);
+		KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+		KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
+		KUNIT_EXPECT_TRUE(test, list_empty(&f->pool->users));
+		set_translated(test, f->dev, false);
+		KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+		expect_mapped_in(test, f->dev, f->base);
+	}
+}
+
+/* An IOMMU that does not translate confines the device to nothing. */
+static void passthrough_needs_a_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct device *other = new_device(test, "restricted-kunit-other");
+
+	/* Only compared with NULL, never followed */
+	f->dev->iommu_group = (struct iommu_group *)f;
+	other->iommu_group = (struct iommu_group *)f;
+	restricted_dma_default = f->pool;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_pool_attach(f->pool, other));
+	f->dev->iommu_group = NULL;
+	other->iommu_group = NULL;
+	KUNIT_EXPECT_TRUE(test, dma_is_restricted(f->dev));
+	KUNIT_EXPECT_TRUE(test, dma_is_restricted(other));
 }
 
 static void default_pool_is_set_once(struct kunit *test)
@@ -646,9 +690,11 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(refused_pool_is_known),
 	KUNIT_CASE(attach_redirects_all_dma),
 	KUNIT_CASE(attach_again_moves),
-	KUNIT_CASE(attach_refuses_iommu),
+	KUNIT_CASE(attach_refuses_translation),
 	KUNIT_CASE(default_pool_is_for_the_others),
-	KUNIT_CASE(default_pool_is_not_for_iommus),
+	KUNIT_CASE(default_pool_is_not_for_translation),
+	KUNIT_CASE(pool_follows_the_domain),
+	KUNIT_CASE(passthrough_needs_a_pool),
 	KUNIT_CASE(default_pool_is_set_once),
 	KUNIT_CASE(unusable_default_pool_stops_dma),
 	KUNIT_CASE(unbound_device_keeps_its_pool),
