@@ -580,7 +580,7 @@ static void expect_honest_maximum(struct kunit *test, struct device *dev,
 	dma_addr_t addr;
 	void *buf;
 
-	KUNIT_ASSERT_GE(test, max, PAGE_SIZE);
+	KUNIT_ASSERT_GE(test, max, IO_TLB_SIZE);
 	KUNIT_ASSERT_LE(test, max, size);
 	buf = kunit_kzalloc(test, 2 * max, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buf);
@@ -589,9 +589,30 @@ static void expect_honest_maximum(struct kunit *test, struct device *dev,
 	KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(dev, addr));
 	KUNIT_EXPECT_TRUE(test, inside(base, addr, max));
 	dma_unmap_single(dev, addr, max, DMA_TO_DEVICE);
+}
 
-	addr = dma_map_single(dev, buf, 2 * max, DMA_TO_DEVICE);
-	KUNIT_EXPECT_NE(test, 0, dma_mapping_error(dev, addr));
+/*
+ * Allocate coherent memory while mappings come and go, until there is no more.
+ * Return the number of pages.
+ */
+static int scatter(struct fixture *f, void *buf, void **pages,
+		   dma_addr_t *addrs, int max)
+{
+	int count = 0;
+
+	while (count < max) {
+		dma_addr_t addr = dma_map_single(f->dev, buf, SZ_16K,
+						 DMA_TO_DEVICE);
+
+		pages[count] = dma_alloc_coherent(f->dev, PAGE_SIZE,
+						  &addrs[count], GFP_KERNEL);
+		if (!dma_mapping_error(f->dev, addr))
+			dma_unmap_single(f->dev, addr, SZ_16K, DMA_TO_DEVICE);
+		if (!pages[count])
+			break;
+		count++;
+	}
+	return count;
 }
 
 static void largest_mapping_is_honest(struct kunit *test)
@@ -610,6 +631,29 @@ static void largest_mapping_is_honest(struct kunit *test)
 		expect_honest_maximum(test, f->dev, end, size);
 		end += size;
 	}
+}
+
+/* Coherent memory stays, so mappings have to do with what it leaves. */
+static void coherent_memory_leaves_room(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int max = POOL_SIZE / PAGE_SIZE, count;
+	void *buf = kunit_kzalloc(test, SZ_16K, GFP_KERNEL);
+	void **pages = kunit_kcalloc(test, max, sizeof(*pages), GFP_KERNEL);
+	dma_addr_t *addrs = kunit_kcalloc(test, max, sizeof(*addrs),
+					  GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_NOT_NULL(test, addrs);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	count = scatter(f, buf, pages, addrs, max);
+	KUNIT_EXPECT_GT(test, count, max / 2);
+	KUNIT_EXPECT_LT(test, count, max);
+	expect_honest_maximum(test, f->dev, f->base, POOL_SIZE);
+	while (count--)
+		dma_free_coherent(f->dev, PAGE_SIZE, pages[count],
+				  addrs[count]);
 }
 
 struct worker {
@@ -707,6 +751,7 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(kept_mapping_is_synced_in_parts),
 	KUNIT_CASE(full_pool_is_an_error),
 	KUNIT_CASE(largest_mapping_is_honest),
+	KUNIT_CASE(coherent_memory_leaves_room),
 	KUNIT_CASE(neighbours_leave_each_other_alone),
 	{}
 };
