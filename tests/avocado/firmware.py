@@ -21,6 +21,8 @@ RAM = 0x20000000
 POOL = 32 * MIB
 # Far above all RAM
 HIGH = 0x200000000
+# Where the kernel takes a table when it runs
+TABLE = "/sys/kernel/config/acpi/table/late"
 
 GOOD = (RESERVED, RESERVED + 128 * MIB, RESERVED + 144 * MIB)
 # What the table says, and what the kernel says about it
@@ -144,7 +146,33 @@ class Firmware(GuestTest):
             pool = pools.only(guest)
             table = ssdt.make(self.file("late.aml"),
                               [ssdt.Pool([(pool["base"], pool["size"])])])
+            guest.run("mount -t configfs none /sys/kernel/config")
             self.load(guest, table.read_bytes())
+            guest.run("rebind virtio-pci")
+            scenes.verify_files(guest)
+            self.assertEqual(pools.only(guest)["violations"], 0)
+            guest.power_off()
+
+    def test_table_that_goes_and_comes_back(self) -> None:
+        """The pool stays while its table is gone, and is found again.
+
+        The table goes while the disk is in use.
+        """
+        machine = self.our_machine("acpi_no_static_ssdt")
+        machine.disk(places.DISK, writable=False)
+        with self.start(machine) as guest:
+            pool = pools.only(guest)
+            table = ssdt.make(self.file("late.aml"),
+                              [ssdt.Pool([(pool["base"], pool["size"])])])
+            guest.run("mount -t configfs none /sys/kernel/config")
+            self.load(guest, table.read_bytes())
+            guest.run("rebind virtio-pci")
+            guest.run(f"rmdir {TABLE}")
+            guest.wait_until("! ls -d /sys/bus/platform/devices/PRP0001*")
+            scenes.verify_files(guest)
+            guest.run("umount /mnt")
+            self.load(guest, table.read_bytes())
+            guest.wait_until("dmesg | grep 'PRP0001.*is there already'")
             guest.run("rebind virtio-pci")
             scenes.verify_files(guest)
             self.assertEqual(pools.only(guest)["violations"], 0)
@@ -152,9 +180,7 @@ class Firmware(GuestTest):
 
     def load(self, guest: Guest, table: bytes) -> None:
         """Gives the running kernel a table and waits for its pool."""
-        tables = "/sys/kernel/config/acpi/table"
-        guest.run("mount -t configfs none /sys/kernel/config")
-        guest.run(f"mkdir {tables}/late")
+        guest.run(f"mkdir {TABLE}")
         guest.run(f"echo {b64encode(table).decode()} | base64 -d "
-                  f">{tables}/late/aml")
+                  f">{TABLE}/aml")
         guest.wait_until("ls /sys/kernel/debug/swiotlb | grep -q @")

@@ -27,7 +27,7 @@ struct restricted_dma_desc {
 	phys_addr_t base;
 	phys_addr_t size;
 	int nid;
-	const struct fwnode_handle *fwnode;
+	struct fwnode_handle *fwnode;
 };
 
 /**

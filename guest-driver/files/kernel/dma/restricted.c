@@ -18,7 +18,7 @@
  *
  * Lifetime: a pool stays until the system goes down, as does the memory that
  * the platform has set aside. So a pointer to a pool is always valid, and
- * nobody takes a reference.
+ * nobody takes a reference. A pool holds one to its firmware node, for ever.
  *
  * Failure: a pool that is described but unusable is known all the same. Its
  * allocator is empty, so a device that depends on it can do no DMA at all. The
@@ -34,12 +34,14 @@
 
 #define pr_fmt(fmt) "restricted DMA: " fmt
 
+#include <linux/acpi.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/property.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -85,6 +87,20 @@ static struct io_tlb_mem *restricted_dma_empty_mem(void)
 	return mem;
 }
 
+/*
+ * Let @fwnode exist for ever. Otherwise a new node at the same address would be
+ * taken for it.
+ */
+static struct fwnode_handle *
+restricted_dma_hold_node(struct fwnode_handle *fwnode)
+{
+#ifdef CONFIG_ACPI
+	/* fwnode_handle_get() does nothing for these */
+	acpi_dev_get(to_acpi_device_node(fwnode));
+#endif
+	return fwnode_handle_get(fwnode);
+}
+
 /* Make a pool known, with @mem as its allocator. */
 static struct restricted_dma_pool *
 restricted_dma_pool_add(const struct restricted_dma_desc *desc,
@@ -97,7 +113,7 @@ restricted_dma_pool_add(const struct restricted_dma_desc *desc,
 	pool->name = kstrdup(desc->name, RESTRICTED_DMA_GFP);
 	pool->base = desc->base;
 	pool->size = desc->size;
-	pool->fwnode = desc->fwnode;
+	pool->fwnode = restricted_dma_hold_node(desc->fwnode);
 	pool->mem = mem;
 	INIT_LIST_HEAD(&pool->users);
 	list_add_tail(&pool->node, &restricted_dma_pools);
@@ -189,13 +205,41 @@ restricted_dma_pool_refuse(const struct restricted_dma_desc *desc)
 }
 
 /**
+ * restricted_dma_pool_renew() - give a pool that exists a new firmware node
+ * @desc:	What the firmware says about the pool.
+ *
+ * Pools outlive their firmware nodes. If a node is removed and another one
+ * describes the same range later, the pool must not be created again.
+ *
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ * Return: The pool with this range, NULL if the range is free, or
+ * ERR_PTR(-EEXIST) if it overlaps a pool with another range.
+ */
+struct restricted_dma_pool *
+restricted_dma_pool_renew(const struct restricted_dma_desc *desc)
+{
+	struct restricted_dma_pool *pool;
+
+	guard(mutex)(&restricted_dma_mutex);
+	list_for_each_entry(pool, &restricted_dma_pools, node) {
+		if (restricted_dma_pool_usable(pool) &&
+		    pool->base == desc->base && pool->size == desc->size) {
+			pool->fwnode = restricted_dma_hold_node(desc->fwnode);
+			return pool;
+		}
+	}
+	return restricted_dma_overlaps(desc) ? ERR_PTR(-EEXIST) : NULL;
+}
+
+/**
  * restricted_dma_pool_find() - find a pool by its range
  * @base:	Physical address of the pool.
  * @size:	Size of the pool in bytes.
  *
  * Both have to match: a device that names a part of a pool, or more than the
  * pool, disagrees with the platform about what it may access. The values may
- * come from a device and need not be valid.
+ * come from a device and need not be valid. A pool that was refused is found only
+ * if no usable one has this range.
  *
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The pool, NULL if no pool has this range, or ERR_PTR(-EPROBE_DEFER)
@@ -203,13 +247,18 @@ restricted_dma_pool_refuse(const struct restricted_dma_desc *desc)
  */
 struct restricted_dma_pool *restricted_dma_pool_find(u64 base, u64 size)
 {
-	struct restricted_dma_pool *pool;
+	struct restricted_dma_pool *pool, *refused = NULL;
 
 	guard(mutex)(&restricted_dma_mutex);
 	list_for_each_entry(pool, &restricted_dma_pools, node) {
-		if (size && pool->base == base && pool->size == size)
+		if (!size || pool->base != base || pool->size != size)
+			continue;
+		if (restricted_dma_pool_usable(pool))
 			return pool;
+		refused = pool;
 	}
+	if (refused)
+		return refused;
 	return restricted_dma_scanned ? NULL : ERR_PTR(-EPROBE_DEFER);
 }
 EXPORT_SYMBOL_GPL(restricted_dma_pool_find);
@@ -268,6 +317,8 @@ struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev)
 void restricted_dma_set_default(struct restricted_dma_pool *pool)
 {
 	guard(mutex)(&restricted_dma_mutex);
+	if (restricted_dma_default == pool)
+		return;
 	if (restricted_dma_default) {
 		pr_err("%s cannot be the default pool too: the firmware must put linux,dma-default in one pool only, and %s has it\n",
 		       pool->name, restricted_dma_default->name);

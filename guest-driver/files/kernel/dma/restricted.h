@@ -19,20 +19,20 @@ struct resource;
  * @name:	Name in messages, and of the directory of its statistics.
  * @base:	Physical address of the first byte.
  * @size:	Number of bytes.
- * @fwnode:	Firmware node of the pool, or NULL.
+ * @fwnode:	Firmware node of the pool, or NULL. The pool holds a reference.
  * @mem:	Allocator of the slots in this range. It has no slots if the
  *		pool is unusable. No other pool has the same one.
  * @node:	Member of the list of all pools.
  * @users:	Devices that are attached to the pool and bound to a driver.
  *
- * Nothing but the two lists changes after the pool has been created.
- * restricted_dma_mutex protects both.
+ * Nothing but the lists and @fwnode changes after the pool has been created.
+ * restricted_dma_mutex protects them.
  */
 struct restricted_dma_pool {
 	const char *name;
 	phys_addr_t base;
 	phys_addr_t size;
-	const struct fwnode_handle *fwnode;
+	struct fwnode_handle *fwnode;
 	struct io_tlb_mem *mem;
 
 	struct list_head node;
@@ -49,6 +49,8 @@ restricted_dma_pool_usable(const struct restricted_dma_pool *pool)
 	return pool->mem->nslabs;
 }
 
+struct restricted_dma_pool *
+restricted_dma_pool_renew(const struct restricted_dma_desc *desc);
 struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev);
 int restricted_dma_pool_add_user(struct restricted_dma_pool *pool,
 				 struct device *dev);

@@ -61,34 +61,39 @@ int restricted_acpi_check(struct device *dev, const struct resource *res)
 }
 
 /*
- * Create a pool in a range that this driver owns already. There is no devm_
- * here, because pools stay for ever.
+ * Create a pool in a range that this driver owns already. If nothing is mapped
+ * there in the end, this gives the range up. There is no devm_ here, because
+ * pools stay for ever.
  */
 static struct restricted_dma_pool *
 restricted_acpi_map(const struct restricted_dma_desc *desc)
 {
 	struct dev_pagemap *pgmap;
-	void *vaddr;
+	void *vaddr = ERR_PTR(-ENOMEM);
 
 	pgmap = kzalloc(sizeof(*pgmap), GFP_KERNEL);
 	if (!pgmap)
-		return ERR_PTR(-ENOMEM);
+		goto release;
 	pgmap->type = MEMORY_DEVICE_GENERIC;
 	pgmap->range.start = desc->base;
 	pgmap->range.end = desc->base + desc->size - 1;
 	pgmap->nr_range = 1;
 
 	vaddr = memremap_pages(pgmap, desc->nid);
-	if (IS_ERR(vaddr)) {
-		kfree(pgmap);
-		return ERR_CAST(vaddr);
-	}
+	if (IS_ERR(vaddr))
+		goto release;
 
 	/*
 	 * If this fails, the struct pages stay. With large pages, neighbours
-	 * keep theirs in the same memory, which memunmap_pages() would free.
+	 * keep theirs in the same memory, which memunmap_pages() would free. So
+	 * nobody else may use the range.
 	 */
 	return restricted_dma_pool_create(desc);
+
+release:
+	kfree(pgmap);
+	release_mem_region(desc->base, desc->size);
+	return ERR_CAST(vaddr);
 }
 
 static struct restricted_dma_pool *
@@ -109,16 +114,23 @@ restricted_acpi_create(struct device *dev, struct resource *res,
 		return ERR_PTR(-EBUSY);
 	}
 
-	pool = restricted_acpi_map(desc);
-	if (IS_ERR(pool)) {
-		dev_err(dev, "cannot create a pool in %pR: error %ld\n", res,
-			PTR_ERR(pool));
-		release_mem_region(res->start, resource_size(res));
+	/* If this device was removed earlier, its region went with it */
+	pool = restricted_dma_pool_renew(desc);
+	if (!IS_ERR_OR_NULL(pool)) {
+		dev_info(dev, "%s is there already\n", desc->name);
 		return pool;
 	}
+	if (IS_ERR(pool))
+		release_mem_region(res->start, resource_size(res));
+	else
+		pool = restricted_acpi_map(desc);
 
-	dev_info(dev, "created %s, %llu MiB\n", desc->name,
-		 (u64)desc->size / SZ_1M);
+	if (IS_ERR(pool))
+		dev_err(dev, "cannot create a pool in %pR: error %ld\n", res,
+			PTR_ERR(pool));
+	else
+		dev_info(dev, "created %s, %llu MiB\n", desc->name,
+			 (u64)desc->size / SZ_1M);
 	return pool;
 }
 
@@ -183,6 +195,12 @@ static int restricted_acpi_probe(struct platform_device *pdev)
 	return err ? -ENXIO : 0;
 }
 
+/* ACPI refuses to eject a pool, but its table may be unloaded. */
+static void restricted_acpi_remove(struct platform_device *pdev)
+{
+	dev_warn(&pdev->dev, "removed, but its memory stays a pool: devices may use it\n");
+}
+
 static const struct of_device_id restricted_acpi_match[] = {
 	{ .compatible = "restricted-dma-pool" },
 	{ }
@@ -190,6 +208,7 @@ static const struct of_device_id restricted_acpi_match[] = {
 
 static struct platform_driver restricted_acpi_driver = {
 	.probe = restricted_acpi_probe,
+	.remove = restricted_acpi_remove,
 	.driver = {
 		.name = "restricted-dma-pool",
 		.of_match_table = restricted_acpi_match,

@@ -5,6 +5,7 @@
 
 #include <kunit/device.h>
 #include <kunit/test.h>
+#include <linux/acpi.h>
 #include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -76,9 +77,24 @@ static void system_ram(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, check(test, 0, HOLE), -EINVAL);
 }
 
+/* What ACPI frees, a new device may have the address of. */
+static void node_is_held(struct kunit *test)
+{
+	struct acpi_device *adev = acpi_fetch_acpi_dev(ACPI_ROOT_OBJECT);
+	struct restricted_dma_desc desc = { .name = "kunit-refused" };
+	unsigned int before;
+
+	KUNIT_ASSERT_NOT_NULL(test, adev);
+	before = kref_read(&adev->dev.kobj.kref);
+	desc.fwnode = acpi_fwnode_handle(adev);
+	restricted_dma_pool_refuse(&desc);
+	KUNIT_EXPECT_EQ(test, kref_read(&adev->dev.kobj.kref), before + 1);
+}
+
 static struct kunit_case restricted_acpi_test_cases[] = {
 	KUNIT_CASE_PARAM(alignment, range_gen_params),
 	KUNIT_CASE(system_ram),
+	KUNIT_CASE(node_is_held),
 	{}
 };
 

@@ -60,7 +60,7 @@ static phys_addr_t new_range(struct kunit *test)
 }
 
 static struct restricted_dma_pool *
-create(phys_addr_t base, phys_addr_t size, const struct fwnode_handle *fwnode)
+create(phys_addr_t base, phys_addr_t size, struct fwnode_handle *fwnode)
 {
 	struct restricted_dma_desc desc = {
 		.name = "kunit",
@@ -219,7 +219,32 @@ static void find_by_node(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(other));
 	KUNIT_EXPECT_NULL(test, restricted_dma_pool_find_fwnode(NULL));
 	fwnode_remove_software_node(other);
-	/* @node stays, because the pool points to it */
+	fwnode_remove_software_node(node);
+	/* KASAN would see if the pool did not keep it */
+	KUNIT_EXPECT_FALSE(test, fwnode_property_present(pool->fwnode, "none"));
+}
+
+static void renewed_pool_has_the_new_node(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct fwnode_handle *node = fwnode_create_software_node(NULL, NULL);
+	struct restricted_dma_desc desc = {
+		.name = "kunit",
+		.base = f->base,
+		.size = POOL_SIZE,
+		.fwnode = node,
+	};
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_pool_renew(&desc), f->pool);
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_pool_find_fwnode(node),
+			    f->pool);
+	desc.size /= 2;
+	KUNIT_EXPECT_PTR_EQ(test, restricted_dma_pool_renew(&desc),
+			    ERR_PTR(-EEXIST));
+	desc.base += POOL_SIZE;
+	KUNIT_EXPECT_NULL(test, restricted_dma_pool_renew(&desc));
+	fwnode_remove_software_node(node);
 }
 
 static void refused_pool_is_known(struct kunit *test)
@@ -232,8 +257,10 @@ static void refused_pool_is_known(struct kunit *test)
 			    restricted_dma_pool_find(base, POOL_SIZE));
 	KUNIT_EXPECT_EQ(test, -ENXIO, restricted_dma_pool_attach(pool, f->dev));
 	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
-	/* It has no memory, so another pool may use the range */
-	new_pool(test, base, POOL_SIZE);
+	/* It has no memory, so another pool may use the range and is found */
+	pool = new_pool(test, base, POOL_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, pool,
+			    restricted_dma_pool_find(base, POOL_SIZE));
 }
 
 static void attach_redirects_all_dma(struct kunit *test)
@@ -731,6 +758,7 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(create_allows_neighbours),
 	KUNIT_CASE(find_wants_the_exact_range),
 	KUNIT_CASE(find_by_node),
+	KUNIT_CASE(renewed_pool_has_the_new_node),
 	KUNIT_CASE(refused_pool_is_known),
 	KUNIT_CASE(attach_redirects_all_dma),
 	KUNIT_CASE(attach_again_moves),
