@@ -9,6 +9,7 @@
 
 #include <kunit/device.h>
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
@@ -560,14 +561,14 @@ static void kept_mapping_is_synced_in_parts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buf[0], 0);
 }
 
-/* Map the largest size until the pool is full. Return how many fit. */
-static int fill(struct fixture *f, void *buf, dma_addr_t *addrs, int max)
+/* Map @size bytes until the pool is full. Return how often they fit. */
+static int fill(struct fixture *f, void *buf, size_t size, dma_addr_t *addrs,
+		int max)
 {
 	int count = 0;
 
 	while (count < max) {
-		addrs[count] = dma_map_single(f->dev, buf, MAP_MAX,
-					      DMA_TO_DEVICE);
+		addrs[count] = dma_map_single(f->dev, buf, size, DMA_TO_DEVICE);
 		if (dma_mapping_error(f->dev, addrs[count]))
 			break;
 		count++;
@@ -584,7 +585,7 @@ static void full_pool_is_an_error(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
 	for (int round = 0; round < 2; round++) {
-		int count = fill(f, buf, addrs, ARRAY_SIZE(addrs));
+		int count = fill(f, buf, MAP_MAX, addrs, ARRAY_SIZE(addrs));
 
 		KUNIT_EXPECT_EQ(test, count, POOL_SIZE / MAP_MAX);
 		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K,
@@ -597,6 +598,47 @@ static void full_pool_is_an_error(struct kunit *test)
 			dma_unmap_single(f->dev, addrs[i], MAP_MAX,
 					 DMA_TO_DEVICE);
 		}
+	}
+}
+
+/* Use each slot of a pool that ends within a segment, then all of them again. */
+static void expect_end_is_kept(struct kunit *test, phys_addr_t base,
+			       size_t size)
+{
+	struct fixture *f = test->priv;
+	struct restricted_dma_pool *pool = new_pool(test, base, size);
+	int slots = size / IO_TLB_SIZE;
+	dma_addr_t *addrs = kunit_kcalloc(test, slots + 1, sizeof(*addrs),
+					  GFP_KERNEL);
+	void *buf = kunit_kzalloc(test, IO_TLB_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addrs);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(pool, f->dev));
+	for (int round = 0; round < 2; round++) {
+		int count = fill(f, buf, IO_TLB_SIZE, addrs, slots + 1);
+
+		KUNIT_EXPECT_EQ(test, count, slots);
+		while (count--) {
+			KUNIT_EXPECT_GE(test, addrs[count], base);
+			KUNIT_EXPECT_LT(test, addrs[count], base + size);
+			dma_unmap_single(f->dev, addrs[count], IO_TLB_SIZE,
+					 DMA_TO_DEVICE);
+		}
+	}
+}
+
+static void odd_pools_keep_their_end(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t base = f->base + POOL_SIZE;
+	static const size_t sizes[] = {
+		PAGE_SIZE, 3 * PAGE_SIZE, SZ_64K, MAP_MAX + 2 * PAGE_SIZE,
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		expect_end_is_kept(test, base, sizes[i]);
+		base += sizes[i];
 	}
 }
 
@@ -685,6 +727,7 @@ static void coherent_memory_leaves_room(struct kunit *test)
 
 struct worker {
 	struct task_struct *task;
+	struct completion done;
 	struct device *dev;
 	phys_addr_t base;
 	u8 id;
@@ -721,6 +764,7 @@ static int map_and_look(void *data)
 	}
 	kfree(buf);
 out:
+	complete(&w->done);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
@@ -740,6 +784,7 @@ static void neighbours_leave_each_other_alone(struct kunit *test)
 		w[i].dev = i % 2 ? other : f->dev;
 		w[i].base = f->base;
 		w[i].id = 1 + i;
+		init_completion(&w[i].done);
 		w[i].task = kthread_run(map_and_look, &w[i], "restricted/%d", i);
 	}
 	for (int i = 0; i < THREADS; i++) {
@@ -747,7 +792,9 @@ static void neighbours_leave_each_other_alone(struct kunit *test)
 			KUNIT_FAIL(test, "no thread %d", i);
 			continue;
 		}
-		kthread_stop(w[i].task);
+		/* A thread that is stopped before it starts has no faults */
+		wait_for_completion(&w[i].done);
+		KUNIT_EXPECT_EQ(test, kthread_stop(w[i].task), 0);
 		KUNIT_EXPECT_EQ(test, w[i].faults, 0);
 	}
 }
@@ -778,6 +825,7 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(data_is_copied_both_ways),
 	KUNIT_CASE(kept_mapping_is_synced_in_parts),
 	KUNIT_CASE(full_pool_is_an_error),
+	KUNIT_CASE(odd_pools_keep_their_end),
 	KUNIT_CASE(largest_mapping_is_honest),
 	KUNIT_CASE(coherent_memory_leaves_room),
 	KUNIT_CASE(neighbours_leave_each_other_alone),
