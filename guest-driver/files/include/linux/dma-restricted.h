@@ -44,6 +44,17 @@ static inline bool dma_is_restricted(struct device *dev)
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 
+/**
+ * dma_restricted_size() - how large is the restricted pool of a device?
+ * @dev:	The device, for which dma_is_restricted().
+ * Context: Any.
+ * Return: its size in bytes, 0 if the pool cannot be used.
+ */
+static inline size_t dma_restricted_size(struct device *dev)
+{
+	return dev->dma_io_tlb_mem->nslabs << IO_TLB_SHIFT;
+}
+
 struct restricted_dma_pool *
 restricted_dma_pool_create(const struct restricted_dma_desc *desc);
 struct restricted_dma_pool *
