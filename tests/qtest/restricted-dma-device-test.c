@@ -89,6 +89,37 @@ static void test_rng(void)
     rdp_device_stop(&dev);
 }
 
+/* Doorbells do not add up to requests for entropy, which may never arrive */
+static void test_rng_doorbells(void)
+{
+    g_autofree guchar *asked = NULL;
+    RdpDevice dev;
+    RdpRing ring;
+    RdpBuf buf;
+    QDict *rsp;
+    gsize len;
+    unsigned i;
+
+    rdp_start_device(&dev, rdp_machine(), "-chardev ringbuf,id=egd0,size=64K "
+                     "-object rng-egd,id=rng0,chardev=egd0 "
+                     "-device virtio-rng-pci,rng=rng0," RDP_CONFINED);
+    rdp_setup(&dev, &ring, 0, RDP_FEATURES);
+    buf = (RdpBuf) { RDP_BUF(dev.guest, 0), 512, true };
+    rdp_ring_submit(&ring, &buf, 1);
+    for (i = 0; i < 100; i++) {
+        rdp_ring_kick(&ring);
+        rdp_settle(dev.guest->qts);
+    }
+
+    /* Two bytes ask for up to 255 */
+    rsp = qtest_qmp(dev.guest->qts, "{'execute': 'ringbuf-read', 'arguments':"
+                    " {'device': 'egd0', 'size': 65536, 'format': 'base64'}}");
+    asked = g_base64_decode(qdict_get_str(rsp, "return"), &len);
+    g_assert_cmpuint(len, ==, 2 * DIV_ROUND_UP(buf.len, 255));
+    qobject_unref(rsp);
+    rdp_device_stop(&dev);
+}
+
 /* virtio-net */
 
 #define NET_RX      0
@@ -928,6 +959,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     qtest_add_func("/restricted-dma/device/rng", test_rng);
+    qtest_add_func("/restricted-dma/device/rng-doorbells",
+                   test_rng_doorbells);
     qtest_add_func("/restricted-dma/device/net/tx", test_net_tx);
     qtest_add_func("/restricted-dma/device/net/rx", test_net_rx);
     qtest_add_func("/restricted-dma/device/net/rx-mergeable",

@@ -1,0 +1,398 @@
+/*
+ * Restricted DMA pools: virtio-9p
+ *
+ * The later tests have clients that try to end, stop or bloat QEMU without
+ * leaving the pool: with more fids than there is memory for, and with requests
+ * that are served at the same time although they belong together.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include <sys/resource.h>
+#include "restricted-dma/9p.h"
+#include "restricted-dma/request.h"
+
+#define FID     1               /* of the file, which is open */
+#define TEXT    "read through the pool"
+#define ROOM    512             /* for an answer */
+
+/* The request, and room for @room bytes of the answer */
+static void add(RdpClient *c, GByteArray *msg, uint32_t room)
+{
+    rdp_client_add(c, msg->data, msg->len);
+    rdp_client_add(c, NULL, room);
+    g_byte_array_unref(msg);
+}
+
+static uint8_t answer_type(RdpClient *c, unsigned buf)
+{
+    return qtest_readb(c->guest->qts, c->bufs[buf].addr + RDP_9P_TYPE);
+}
+
+static void check(RdpClient *c)
+{
+    uint8_t request = qtest_readb(c->guest->qts,
+                                  c->bufs[0].addr + RDP_9P_TYPE);
+
+    g_assert_cmpuint(answer_type(c, 1), ==, request + 1);
+}
+
+static void serve(RdpClient *c, GByteArray *msg)
+{
+    c->n = 0;
+    add(c, msg, ROOM);
+    rdp_ring_serve(&c->ring, c->bufs, c->n);
+}
+
+static void run(RdpClient *c, GByteArray *msg)
+{
+    serve(c, msg);
+    check(c);
+}
+
+/* Returns the error, or 0 */
+static uint32_t try(RdpClient *c, GByteArray *msg)
+{
+    serve(c, msg);
+    if (answer_type(c, 1) != RDP_9P_RLERROR) {
+        return 0;
+    }
+    return qtest_readl(c->guest->qts, c->bufs[1].addr + RDP_9P_HEADER);
+}
+
+static GByteArray *version(void)
+{
+    return rdp_9p_version(RDP_9P_MSIZE, "9P2000.L");
+}
+
+static void fill_version(RdpClient *c)
+{
+    add(c, version(), ROOM);
+}
+
+static void begin(RdpClient *c)
+{
+    g_autofree char *path = g_build_filename(c->dir, "file", NULL);
+
+    g_assert_true(g_file_set_contents(path, TEXT, -1, NULL));
+    run(c, version());
+    run(c, rdp_9p_attach(RDP_9P_ROOT));
+    run(c, rdp_9p_walk(FID, "file"));
+    run(c, rdp_9p_lopen(FID));
+}
+
+/* The answer has a header and a count, and then the data */
+static void fill_read(RdpClient *c)
+{
+    add(c, rdp_9p_read(FID, strlen(TEXT)), RDP_9P_HEADER + 4);
+    rdp_client_add(c, NULL, strlen(TEXT));
+}
+
+static void check_read(RdpClient *c)
+{
+    check(c);
+    rdp_client_assert_result(c, 2, TEXT, strlen(TEXT));
+}
+
+static void finish(RdpClient *c)
+{
+    g_autofree char *path = g_build_filename(c->dir, "file", NULL);
+
+    g_unlink(path);
+}
+
+#define DEVICE  "virtio-9p-pci,fsdev=fs0,mount_tag=tag"
+
+static const RdpRequest requests[] = {
+    { "9p/version", DEVICE, "-fsdev local,id=fs0,path=%s,security_model=none",
+      .fill = fill_version, .check = check },
+    { "9p/read", DEVICE, "-fsdev local,id=fs0,path=%s,security_model=none",
+      .begin = begin, .fill = fill_read, .check = check_read,
+      .finish = finish },
+};
+
+/* What a client can do to its server */
+
+/* @options are those of the device, and what comes @more than that */
+static void start(RdpClient *c, const char *options, const char *more)
+{
+    c->request = &requests[0];
+    c->dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
+    g_assert_nonnull(c->dir);
+    c->guest = rdp_start_device(&c->dev, rdp_machine(), "-fsdev local,id=fs0,"
+                                "path=%s,security_model=none -device "
+                                DEVICE "%s," RDP_CONFINED " %s", c->dir,
+                                options, more);
+    rdp_client_setup(c);
+    begin(c);
+}
+
+static void stop(RdpClient *c)
+{
+    g_autoptr(GDir) dir = g_dir_open(c->dir, 0, NULL);
+    const char *name;
+
+    rdp_device_stop(&c->dev);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(c->dir, name, NULL);
+
+        g_remove(path);
+    }
+    g_rmdir(c->dir);
+    g_free(c->dir);
+}
+
+static void make_dir(RdpClient *c, const char *name)
+{
+    g_autofree char *path = g_build_filename(c->dir, name, NULL);
+
+    g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+}
+
+/* Make several requests available at once; returns the answers' types */
+static void run_together(RdpClient *c, GByteArray **messages, unsigned n,
+                         uint8_t *answers)
+{
+    unsigned i;
+
+    c->n = 0;
+    for (i = 0; i < n; i++) {
+        add(c, messages[i], ROOM);
+        rdp_ring_add(&c->ring, &c->bufs[2 * i], 2, RDP_NO_TABLE);
+    }
+    rdp_ring_kick(&c->ring);
+    rdp_ring_wait(&c->ring);
+    for (i = 0; i < n; i++) {
+        answers[i] = answer_type(c, 2 * i + 1);
+    }
+}
+
+/* Fids are limited, and come back when they are clunked */
+static void test_fids(void)
+{
+    RdpClient c = { };
+    uint32_t fid;
+
+    start(&c, ",max-fids=20", "");
+    /* The root, and an open file which counts as nine */
+    for (fid = 10; fid < 20; fid++) {
+        g_assert_cmpuint(try(&c, rdp_9p_walk(fid, "file")), ==, 0);
+    }
+    g_assert_cmpuint(try(&c, rdp_9p_walk(fid, "file")), ==, ENFILE);
+    g_assert_cmpuint(try(&c, rdp_9p_attach(fid)), ==, ENFILE);
+    g_assert_cmpuint(try(&c, rdp_9p_lopen(10)), ==, ENFILE);
+
+    g_assert_cmpuint(try(&c, rdp_9p_fid(RDP_9P_TCLUNK, FID)), ==, 0);
+    g_assert_cmpuint(try(&c, rdp_9p_lopen(10)), ==, 0);
+    g_assert_cmpuint(try(&c, rdp_9p_walk(fid, "file")), ==, 0);
+    g_assert_cmpuint(try(&c, rdp_9p_walk(fid + 1, "file")), ==, ENFILE);
+
+    /* So they do when the device is reset */
+    rdp_client_setup(&c);
+    begin(&c);
+    g_assert_cmpuint(try(&c, rdp_9p_walk(10, "file")), ==, 0);
+    stop(&c);
+}
+
+/* Without max-fids there is a limit as well */
+static void test_default(void)
+{
+    RdpClient c = { };
+    uint32_t fid, err = 0;
+
+    start(&c, "", "");
+    for (fid = 10; !err; fid++) {
+        g_assert_cmpuint(fid, <, 10000);
+        err = try(&c, rdp_9p_walk(fid, "file"));
+    }
+    g_assert_cmpuint(err, ==, ENFILE);
+    stop(&c);
+}
+
+/* An answer to Treaddir is short, whatever the client has room for */
+static void test_readdir(void)
+{
+    const uint32_t room = MiB;
+    RdpClient c = { };
+    uint32_t len;
+    unsigned i;
+    GByteArray *msg;
+
+    start(&c, "", "");
+    for (i = 0; i < 1000; i++) {
+        g_autofree char *path = g_strdup_printf("%s/name-of-a-file-%u", c.dir,
+                                                i);
+
+        g_assert_true(g_file_set_contents(path, "", 0, NULL));
+    }
+    run(&c, rdp_9p_version(room, "9P2000.L"));
+    run(&c, rdp_9p_attach(RDP_9P_ROOT));
+    run(&c, rdp_9p_lopen(RDP_9P_ROOT));
+    msg = rdp_9p_fid(RDP_9P_TREADDIR, RDP_9P_ROOT);
+    rdp_9p_put(msg, 0, 8);
+    rdp_9p_put(msg, room - 100, 4);
+    c.n = 0;
+    add(&c, msg, ROOM);
+    c.bufs[1].addr = c.guest->base + MiB;
+    c.bufs[1].len = room;
+    rdp_ring_serve(&c.ring, c.bufs, c.n);
+    check(&c);
+    len = rdp_client_result32(&c, 1);
+    g_assert_cmpuint(len, >, 8 * KiB);
+    g_assert_cmpuint(len, <=, 16 * KiB + 11);
+    stop(&c);
+}
+
+/* Of two that open a fid at the same time, one succeeds */
+static void test_open_twice(void)
+{
+    GByteArray *messages[] = { rdp_9p_lopen(10), rdp_9p_lopen(10) };
+    uint8_t answers[2];
+    RdpClient c = { };
+
+    start(&c, "", "");
+    run(&c, rdp_9p_walk(10, ""));
+    run_together(&c, messages, 2, answers);
+    g_assert_cmpuint(MIN(answers[0], answers[1]), ==, RDP_9P_RLERROR);
+    g_assert_cmpuint(MAX(answers[0], answers[1]), ==, RDP_9P_TLOPEN + 1);
+    stop(&c);
+}
+
+/* While Tversion closes a file, a directory gets the old protocol */
+static void test_two_protocols(void)
+{
+    GByteArray *messages[] = {
+        rdp_9p_version(RDP_9P_MSIZE, "9P2000.u"), rdp_9p_attach(RDP_9P_ROOT),
+    };
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TOPEN, RDP_9P_ROOT);
+    uint8_t answers[2];
+    RdpClient c = { };
+
+    start(&c, "", "");
+    run_together(&c, messages, 2, answers);
+    g_assert_cmpuint(answers[0], ==, RDP_9P_TVERSION + 1);
+    g_assert_cmpuint(answers[1], ==, RDP_9P_TATTACH + 1);
+
+    rdp_9p_put(msg, 0, 1);
+    run(&c, msg);
+    messages[0] = rdp_9p_read(RDP_9P_ROOT, ROOM - 11);
+    messages[1] = rdp_9p_read(RDP_9P_ROOT, ROOM - 11);
+    run_together(&c, messages, 2, answers);
+    stop(&c);
+}
+
+/* A request that has waited does not clunk a fid that came later */
+static void test_clunk(void)
+{
+    /* Tversion has nothing to wait for, as no file is open */
+    GByteArray *messages[] = {
+        rdp_9p_fid(RDP_9P_TREMOVE, FID), version(), rdp_9p_attach(FID),
+    };
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TGETATTR, FID);
+    uint8_t answers[3];
+    RdpClient c = { };
+
+    start(&c, "", "");
+    run(&c, rdp_9p_fid(RDP_9P_TCLUNK, FID));
+    run(&c, rdp_9p_walk(FID, "file"));
+    run_together(&c, messages, 3, answers);
+    g_assert_cmpuint(answers[0], ==, RDP_9P_TREMOVE + 1);
+    g_assert_cmpuint(answers[1], ==, RDP_9P_TVERSION + 1);
+    g_assert_cmpuint(answers[2], ==, RDP_9P_TATTACH + 1);
+
+    rdp_9p_put(msg, UINT64_MAX, 8);
+    run(&c, msg);
+    stop(&c);
+}
+
+/* Start with so few file descriptors that fids have to share them */
+static void start_with_few_files(RdpClient *c)
+{
+    struct rlimit before, few;
+
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+    few = before;
+    few.rlim_cur = 200;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &few), ==, 0);
+    start(c, "", "");
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+}
+
+/* Rename into a directory whose descriptor was given to other files */
+static void test_rename_reclaimed(void)
+{
+    GByteArray *msg;
+    uint32_t fid;
+    RdpClient c = { };
+
+    start_with_few_files(&c);
+    make_dir(&c, "dir");
+    run(&c, rdp_9p_walk(10, "dir"));
+    run(&c, rdp_9p_lopen(10));
+    for (fid = 11; fid < 320; fid++) {
+        run(&c, rdp_9p_walk(fid, "file"));
+        run(&c, rdp_9p_lopen(fid));
+    }
+    run(&c, rdp_9p_walk(fid, "file"));
+    msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
+    rdp_9p_put(msg, 10, 4);
+    rdp_9p_put_string(msg, "file");
+    run(&c, msg);
+    /* Back, so that the folder can be removed */
+    msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
+    rdp_9p_put(msg, RDP_9P_ROOT, 4);
+    rdp_9p_put_string(msg, "file");
+    run(&c, msg);
+    stop(&c);
+}
+
+/* A client cannot fill the host's log */
+static void test_log(void)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *log = NULL;
+    g_autofree char *more = NULL;
+    g_auto(GStrv) lines = NULL;
+    GByteArray *msg;
+    unsigned i;
+    RdpClient c = { };
+    int fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    more = g_strdup_printf("2>%s", path);
+    start(&c, "", more);
+    for (i = 0; i < 50; i++) {
+        msg = rdp_9p_message(RDP_9P_TFLUSH);
+        rdp_9p_put(msg, 0, 2);      /* the tag of all our requests */
+        run(&c, msg);
+        g_assert_cmpuint(try(&c, rdp_9p_version(1, "9P2000.L")), !=, 0);
+    }
+    stop(&c);
+    g_assert_true(g_file_get_contents(path, &log, NULL, NULL));
+    g_unlink(path);
+    lines = g_strsplit(log, "\n", -1);
+    g_assert_cmpuint(g_strv_length(lines), <, 10);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    rdp_add_requests(requests, ARRAY_SIZE(requests));
+    if (qtest_has_device("virtio-9p-pci")) {
+        qtest_add_func("/restricted-dma/9p/fids", test_fids);
+        qtest_add_func("/restricted-dma/9p/default", test_default);
+        qtest_add_func("/restricted-dma/9p/readdir", test_readdir);
+        qtest_add_func("/restricted-dma/9p/open-twice", test_open_twice);
+        qtest_add_func("/restricted-dma/9p/two-protocols",
+                       test_two_protocols);
+        qtest_add_func("/restricted-dma/9p/clunk", test_clunk);
+        qtest_add_func("/restricted-dma/9p/rename-reclaimed",
+                       test_rename_reclaimed);
+        qtest_add_func("/restricted-dma/9p/log", test_log);
+    }
+    return g_test_run();
+}

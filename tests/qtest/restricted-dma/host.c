@@ -1,0 +1,48 @@
+/*
+ * Restricted DMA pools: what a driver costs its host
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "host.h"
+
+#define ANSWER_USEC     G_USEC_PER_SEC
+#define ATTACK_SEC      60
+
+void rdp_assert_answers_since(QTestState *qts, int64_t since)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'query-status'}");
+    g_assert_cmpint(g_get_monotonic_time() - since, <, ANSWER_USEC);
+}
+
+void rdp_assert_answers(QTestState *qts)
+{
+    rdp_assert_answers_since(qts, g_get_monotonic_time());
+}
+
+void rdp_begin_attack(void)
+{
+    alarm(ATTACK_SEC);
+}
+
+void rdp_assert_survived(QTestState *qts)
+{
+    rdp_assert_answers(qts);
+    alarm(0);
+}
+
+int64_t rdp_memory(QTestState *qts, const char *what)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status",
+                                            (int)qtest_pid(qts));
+    g_autofree char *key = g_strdup_printf("\n%s:", what);
+    g_autofree char *status = NULL;
+    const char *line;
+
+    g_assert_true(g_file_get_contents(path, &status, NULL, NULL));
+    line = strstr(status, key);
+    g_assert_nonnull(line);
+    return g_ascii_strtoll(line + strlen(key), NULL, 10) * KiB;
+}
