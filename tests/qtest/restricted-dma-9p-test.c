@@ -11,12 +11,15 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 #include "restricted-dma/9p.h"
+#include "restricted-dma/host.h"
 #include "restricted-dma/request.h"
 
 #define FID     1               /* of the file, which is open */
 #define TEXT    "read through the pool"
 #define ROOM    512             /* for an answer */
+#define XATTR   "user.restricted-dma"
 
 /* The request, and room for @room bytes of the answer */
 static void add(RdpClient *c, GByteArray *msg, uint32_t room)
@@ -245,18 +248,75 @@ static void test_readdir(void)
     stop(&c);
 }
 
+static GByteArray *lcreate(uint32_t fid, const char *name)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TLCREATE, fid);
+
+    rdp_9p_put_string(msg, name);
+    rdp_9p_put(msg, O_RDWR, 4);
+    rdp_9p_put(msg, 0600, 4);
+    rdp_9p_put(msg, 0, 4);
+    return msg;
+}
+
+/* Make a fid of an attribute, or of the list of all if @name is "" */
+static GByteArray *xattrwalk(uint32_t fid, uint32_t newfid, const char *name)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TXATTRWALK, fid);
+
+    rdp_9p_put(msg, newfid, 4);
+    rdp_9p_put_string(msg, name);
+    return msg;
+}
+
+static GByteArray *xattrcreate(uint32_t fid, uint64_t size)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TXATTRCREATE, fid);
+
+    rdp_9p_put_string(msg, XATTR);
+    rdp_9p_put(msg, size, 8);
+    rdp_9p_put(msg, 0, 4);
+    return msg;
+}
+
+static GByteArray *getattr(uint32_t fid)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TGETATTR, fid);
+
+    rdp_9p_put(msg, UINT64_MAX, 8);
+    return msg;
+}
+
 /* Of two that open a fid at the same time, one succeeds */
+static void assert_one_opens(RdpClient *c, GByteArray *first,
+                             GByteArray *second)
+{
+    GByteArray *messages[] = { first, second };
+    uint8_t types[] = {
+        first->data[RDP_9P_TYPE] + 1, second->data[RDP_9P_TYPE] + 1,
+    };
+    uint8_t answers[2];
+
+    run_together(c, messages, 2, answers);
+    if (answers[0] == RDP_9P_RLERROR) {
+        g_assert_cmpuint(answers[1], ==, types[1]);
+    } else {
+        g_assert_cmpuint(answers[0], ==, types[0]);
+        g_assert_cmpuint(answers[1], ==, RDP_9P_RLERROR);
+    }
+}
+
 static void test_open_twice(void)
 {
-    GByteArray *messages[] = { rdp_9p_lopen(10), rdp_9p_lopen(10) };
-    uint8_t answers[2];
     RdpClient c = { };
 
     start(&c, "", "");
     run(&c, rdp_9p_walk(10, ""));
-    run_together(&c, messages, 2, answers);
-    g_assert_cmpuint(MIN(answers[0], answers[1]), ==, RDP_9P_RLERROR);
-    g_assert_cmpuint(MAX(answers[0], answers[1]), ==, RDP_9P_TLOPEN + 1);
+    assert_one_opens(&c, rdp_9p_lopen(10), rdp_9p_lopen(10));
+    run(&c, rdp_9p_walk(11, ""));
+    assert_one_opens(&c, lcreate(11, "new"), rdp_9p_lopen(11));
+    /* What Txattrwalk makes is an open fid, too */
+    assert_one_opens(&c, xattrwalk(RDP_9P_ROOT, 12, ""), rdp_9p_lopen(12));
     stop(&c);
 }
 
@@ -290,7 +350,6 @@ static void test_clunk(void)
     GByteArray *messages[] = {
         rdp_9p_fid(RDP_9P_TREMOVE, FID), version(), rdp_9p_attach(FID),
     };
-    GByteArray *msg = rdp_9p_fid(RDP_9P_TGETATTR, FID);
     uint8_t answers[3];
     RdpClient c = { };
 
@@ -302,13 +361,29 @@ static void test_clunk(void)
     g_assert_cmpuint(answers[1], ==, RDP_9P_TVERSION + 1);
     g_assert_cmpuint(answers[2], ==, RDP_9P_TATTACH + 1);
 
-    rdp_9p_put(msg, UINT64_MAX, 8);
-    run(&c, msg);
+    run(&c, getattr(FID));
     stop(&c);
 }
 
+/* A fid is not there while a thread, as this back end has, finds its path */
+static void test_attach_early(void)
+{
+    GByteArray *messages[] = { rdp_9p_attach(10), getattr(10) };
+    uint8_t answers[2];
+    RdpClient c = { };
+
+    rdp_client_start(&c, &requests[0], "-fsdev synth,id=fs0");
+    rdp_client_setup(&c);
+    run(&c, version());
+    run_together(&c, messages, 2, answers);
+    g_assert_cmpuint(answers[0], ==, RDP_9P_TATTACH + 1);
+    g_assert_cmpuint(answers[1], ==, RDP_9P_RLERROR);
+    run(&c, getattr(10));
+    rdp_device_stop(&c.dev);
+}
+
 /* Start with so few file descriptors that fids have to share them */
-static void start_with_few_files(RdpClient *c)
+static void start_with_few_files(RdpClient *c, const char *options)
 {
     struct rlimit before, few;
 
@@ -316,29 +391,50 @@ static void start_with_few_files(RdpClient *c)
     few = before;
     few.rlim_cur = 200;
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &few), ==, 0);
-    start(c, "", "");
+    start(c, options, "");
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+}
+
+/* Files that are more than the descriptors: those of many are reclaimed */
+#define MANY        310
+#define FIRST       11
+
+static void open_many(RdpClient *c, const char *name)
+{
+    uint32_t fid;
+
+    for (fid = FIRST; fid < FIRST + MANY; fid++) {
+        run(c, rdp_9p_walk(fid, name));
+        run(c, rdp_9p_lopen(fid));
+    }
+}
+
+/* Leave directory 10 without its descriptor, with a file in it */
+static void open_directory(RdpClient *c)
+{
+    g_autofree char *path = NULL;
+
+    start_with_few_files(c, "");
+    make_dir(c, "dir");
+    path = g_build_filename(c->dir, "dir", "inside", NULL);
+    g_assert_true(g_file_set_contents(path, TEXT, -1, NULL));
+    run(c, rdp_9p_walk(10, "dir"));
+    run(c, rdp_9p_lopen(10));
+    open_many(c, "file");
 }
 
 /* Rename into a directory whose descriptor was given to other files */
 static void test_rename_reclaimed(void)
 {
+    const uint32_t fid = FIRST + MANY;
     GByteArray *msg;
-    uint32_t fid;
     RdpClient c = { };
 
-    start_with_few_files(&c);
-    make_dir(&c, "dir");
-    run(&c, rdp_9p_walk(10, "dir"));
-    run(&c, rdp_9p_lopen(10));
-    for (fid = 11; fid < 320; fid++) {
-        run(&c, rdp_9p_walk(fid, "file"));
-        run(&c, rdp_9p_lopen(fid));
-    }
+    open_directory(&c);
     run(&c, rdp_9p_walk(fid, "file"));
     msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
     rdp_9p_put(msg, 10, 4);
-    rdp_9p_put_string(msg, "file");
+    rdp_9p_put_string(msg, "inside");
     run(&c, msg);
     /* Back, so that the folder can be removed */
     msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
@@ -348,21 +444,117 @@ static void test_rename_reclaimed(void)
     stop(&c);
 }
 
+static GByteArray *rename_at(uint32_t from, const char *old, uint32_t to,
+                             const char *new)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TRENAMEAT, from);
+
+    rdp_9p_put_string(msg, old);
+    rdp_9p_put(msg, to, 4);
+    rdp_9p_put_string(msg, new);
+    return msg;
+}
+
+/* The same with Trenameat, also within the directory */
+static void test_renameat_reclaimed(const void *within)
+{
+    RdpClient c = { };
+
+    open_directory(&c);
+    if (within) {
+        run(&c, rename_at(10, "inside", UINT32_MAX, "new"));
+        run(&c, rename_at(10, "new", RDP_9P_ROOT, "moved"));
+    } else {
+        run(&c, rename_at(RDP_9P_ROOT, "file", 10, "inside"));
+        run(&c, rename_at(10, "inside", RDP_9P_ROOT, "moved"));
+    }
+    stop(&c);
+}
+
+/*
+ * A fid whose descriptor was reclaimed cannot be opened again, as its file is
+ * gone, and is clunked while the server tries.  It is counted no more.
+ */
+static void test_reopen_clunked(void)
+{
+    /* The root, an open file, and as many open files as open_many() has */
+    g_autofree char *options = g_strdup_printf(",max-fids=%d",
+                                               1 + 9 + 9 * MANY);
+    g_autofree char *file = NULL, *other = NULL;
+    unsigned gone = 0;
+    uint32_t fid;
+    RdpClient c = { };
+
+    start_with_few_files(&c, options);
+    file = g_build_filename(c.dir, "file", NULL);
+    other = g_build_filename(c.dir, "other", NULL);
+    g_assert_true(g_file_set_contents(other, TEXT, -1, NULL));
+    open_many(&c, "file");
+    g_assert_cmpint(g_unlink(file), ==, 0);
+    for (fid = FIRST; fid < FIRST + MANY; fid++) {
+        GByteArray *messages[] = {
+            getattr(fid), rdp_9p_fid(RDP_9P_TCLUNK, fid),
+        };
+        uint8_t answers[2];
+
+        run_together(&c, messages, 2, answers);
+        gone += answers[0] == RDP_9P_RLERROR;
+        g_assert_cmpuint(answers[1], ==, RDP_9P_TCLUNK + 1);
+    }
+    g_assert_cmpuint(gone, >, 0);
+    open_many(&c, "other");
+    g_assert_cmpuint(try(&c, rdp_9p_walk(10, "other")), ==, ENFILE);
+    stop(&c);
+}
+
+/* What a fid holds of an attribute is counted, too */
+static void test_xattrcreate_memory(void)
+{
+    RdpClient c = { };
+
+    start(&c, ",max-fids=20", "");
+    run(&c, rdp_9p_walk(10, "file"));
+    g_assert_cmpuint(try(&c, xattrcreate(10, 64 * KiB)), ==, ENFILE);
+    run(&c, xattrcreate(10, 100));
+    stop(&c);
+}
+
+static void test_xattrwalk_memory(void)
+{
+    const char value[100] = "of an attribute";
+    g_autofree char *path = NULL;
+    uint32_t fid;
+    RdpClient c = { };
+
+    start(&c, ",max-fids=20", "");
+    path = g_build_filename(c.dir, "file", NULL);
+    if (setxattr(path, XATTR, value, sizeof(value), 0)) {
+        g_test_skip("no extended attributes for temporary files");
+        stop(&c);
+        return;
+    }
+    /* The root and the open file count as ten; there is room for one more */
+    for (fid = 11; fid < 20; fid++) {
+        run(&c, rdp_9p_walk(fid, "file"));
+    }
+    g_assert_cmpuint(try(&c, xattrwalk(FID, 30, XATTR)), ==, ENFILE);
+    g_assert_cmpuint(try(&c, xattrwalk(FID, 30, "")), ==, ENFILE);
+    run(&c, rdp_9p_fid(RDP_9P_TCLUNK, 11));
+    run(&c, xattrwalk(FID, 30, XATTR));
+    g_assert_cmpuint(try(&c, rdp_9p_walk(11, "file")), ==, ENFILE);
+    stop(&c);
+}
+
 /* A client cannot fill the host's log */
 static void test_log(void)
 {
-    g_autofree char *path = NULL;
-    g_autofree char *log = NULL;
-    g_autofree char *more = NULL;
+    char *log = rdp_log_new();
+    g_autofree char *more = g_strdup_printf("2>%s", log);
     g_auto(GStrv) lines = NULL;
     GByteArray *msg;
     unsigned i;
     RdpClient c = { };
-    int fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
 
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
-    more = g_strdup_printf("2>%s", path);
     start(&c, "", more);
     for (i = 0; i < 50; i++) {
         msg = rdp_9p_message(RDP_9P_TFLUSH);
@@ -371,10 +563,9 @@ static void test_log(void)
         g_assert_cmpuint(try(&c, rdp_9p_version(1, "9P2000.L")), !=, 0);
     }
     stop(&c);
-    g_assert_true(g_file_get_contents(path, &log, NULL, NULL));
-    g_unlink(path);
-    lines = g_strsplit(log, "\n", -1);
+    lines = rdp_log_lines(log);
     g_assert_cmpuint(g_strv_length(lines), <, 10);
+    rdp_log_free(log);
 }
 
 int main(int argc, char **argv)
@@ -390,8 +581,19 @@ int main(int argc, char **argv)
         qtest_add_func("/restricted-dma/9p/two-protocols",
                        test_two_protocols);
         qtest_add_func("/restricted-dma/9p/clunk", test_clunk);
+        qtest_add_func("/restricted-dma/9p/attach-early", test_attach_early);
         qtest_add_func("/restricted-dma/9p/rename-reclaimed",
                        test_rename_reclaimed);
+        qtest_add_data_func("/restricted-dma/9p/renameat-reclaimed/to", NULL,
+                            test_renameat_reclaimed);
+        qtest_add_data_func("/restricted-dma/9p/renameat-reclaimed/within",
+                            "within", test_renameat_reclaimed);
+        qtest_add_func("/restricted-dma/9p/reopen-clunked",
+                       test_reopen_clunked);
+        qtest_add_func("/restricted-dma/9p/xattrcreate-memory",
+                       test_xattrcreate_memory);
+        qtest_add_func("/restricted-dma/9p/xattrwalk-memory",
+                       test_xattrwalk_memory);
         qtest_add_func("/restricted-dma/9p/log", test_log);
     }
     return g_test_run();

@@ -184,15 +184,14 @@ static void assert_nothing_used(RdpBlk *blk)
 static void try_to_go_on(RdpBlk *blk)
 {
     RdpDevice *dev = blk->ring.dev;
-    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
 
     g_test_message("a good request");
     rdp_blk_submit(blk);
     assert_nothing_used(blk);
 
     g_test_message("bus mastering off and on");
-    qpci_config_writew(dev->pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER);
-    qpci_config_writew(dev->pci, PCI_COMMAND, command);
+    rdp_set_master(dev, false);
+    rdp_set_master(dev, true);
     rdp_driver_ok(dev);
     rdp_ring_kick(&blk->ring);
     assert_nothing_used(blk);

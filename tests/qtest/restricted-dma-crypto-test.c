@@ -10,45 +10,30 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "standard-headers/linux/virtio_crypto.h"
+#include "restricted-dma/crypto.h"
 #include "restricted-dma/host.h"
 #include "restricted-dma/request.h"
 
-#define AES_BLOCK   16
-
-static const uint8_t aes_key[AES_BLOCK] = {
+static const uint8_t aes_key[RDP_AES_BLOCK] = {
     0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6,
     0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c,
 };
-static const uint8_t aes_iv[AES_BLOCK] = {
+static const uint8_t aes_iv[RDP_AES_BLOCK] = {
     0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07,
     0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f,
 };
-static const uint8_t aes_plain[AES_BLOCK] = {
+static const uint8_t aes_plain[RDP_AES_BLOCK] = {
     0x6b, 0xc1, 0xbe, 0xe2, 0x2e, 0x40, 0x9f, 0x96,
     0xe9, 0x3d, 0x7e, 0x11, 0x73, 0x93, 0x17, 0x2a,
 };
-static const uint8_t aes_cipher[AES_BLOCK] = {
+static const uint8_t aes_cipher[RDP_AES_BLOCK] = {
     0x76, 0x49, 0xab, 0xac, 0x81, 0x19, 0xb2, 0x46,
     0xce, 0xe9, 0x8e, 0x9b, 0x12, 0xe9, 0x19, 0x7d,
 };
 
 static void add_session(RdpClient *c, uint32_t algo, uint32_t op)
 {
-    struct virtio_crypto_op_ctrl_req req = {
-        .header = {
-            .opcode = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_CREATE_SESSION),
-            .algo = cpu_to_le32(algo),
-        },
-        .u.sym_create_session = {
-            .u.cipher.para = {
-                .algo = cpu_to_le32(algo),
-                .keylen = cpu_to_le32(sizeof(aes_key)),
-                .op = cpu_to_le32(op),
-            },
-            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
-        },
-    };
+    struct virtio_crypto_op_ctrl_req req = rdp_crypto_session(algo, op);
 
     rdp_client_add(c, &req, sizeof(req));
     rdp_client_add(c, aes_key, sizeof(aes_key));
@@ -78,21 +63,9 @@ static void begin(RdpClient *c)
 
 static void fill(RdpClient *c)
 {
-    struct virtio_crypto_op_data_req req = {
-        .header = {
-            .opcode = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_ENCRYPT),
-            .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
-            .session_id = c->session,
-        },
-        .u.sym_req = {
-            .u.cipher.para = {
-                .iv_len = cpu_to_le32(sizeof(aes_iv)),
-                .src_data_len = cpu_to_le32(sizeof(aes_plain)),
-                .dst_data_len = cpu_to_le32(sizeof(aes_cipher)),
-            },
-            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
-        },
-    };
+    struct virtio_crypto_op_data_req req = rdp_crypto_cipher(
+        VIRTIO_CRYPTO_CIPHER_ENCRYPT, VIRTIO_CRYPTO_CIPHER_AES_CBC, c->session,
+        sizeof(aes_iv), sizeof(aes_plain));
 
     rdp_client_add(c, &req, sizeof(req));
     rdp_client_add(c, aes_iv, sizeof(aes_iv));
@@ -128,19 +101,8 @@ static const RdpRequest requests[] = {
 static void fill_bulk(RdpClient *c, uint32_t opcode, uint64_t addr,
                       uint32_t len)
 {
-    struct virtio_crypto_op_data_req req = {
-        .header = {
-            .opcode = cpu_to_le32(opcode),
-            .session_id = c->session,
-        },
-        .u.sym_req = {
-            .u.cipher.para = {
-                .src_data_len = cpu_to_le32(len),
-                .dst_data_len = cpu_to_le32(len),
-            },
-            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
-        },
-    };
+    struct virtio_crypto_op_data_req req = rdp_crypto_cipher(
+        opcode, VIRTIO_CRYPTO_CIPHER_AES_ECB, c->session, 0, len);
 
     c->n = 0;
     rdp_client_add(c, &req, sizeof(req));

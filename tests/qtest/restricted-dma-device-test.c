@@ -443,6 +443,31 @@ static void test_console_rx_table(void)
     stop_link(&link);
 }
 
+/* The device does not go through buffers that have no room, however many */
+static void test_console_rx_no_room(void)
+{
+    const char text[] = "nowhere";
+    RdpBuf bufs[2];
+    Link link = { };
+
+    start_console(&link);
+    bufs[0] = (RdpBuf) { RDP_BUF(link.guest, 0), 256, false };
+    bufs[1] = (RdpBuf) { RDP_BUF(link.guest, 1), 256, true };
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, RDP_FEATURES);
+    rdp_ring_add(&link.ring, &bufs[0], 1, RDP_NO_TABLE);
+    /* Without this one, the device would not even begin */
+    rdp_ring_submit(&link.ring, &bufs[1], 1);
+    rdp_peer_send(link.peer, text, sizeof(text));
+    rdp_wait_needs_reset(&link.dev);
+    g_assert_cmpuint(rdp_ring_used(&link.ring), ==, 0);
+
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, RDP_FEATURES);
+    rdp_ring_submit(&link.ring, &bufs[1], 1);
+    rdp_peer_send(link.peer, text, sizeof(text));
+    rdp_ring_wait(&link.ring);
+    stop_link(&link);
+}
+
 /* A doorbell of a queue whose available ring is at address 0 does nothing */
 static void test_console_no_ring(void)
 {
@@ -974,6 +999,8 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/console/rx", test_console_rx);
     qtest_add_func("/restricted-dma/device/console/rx-table",
                    test_console_rx_table);
+    qtest_add_func("/restricted-dma/device/console/rx-no-room",
+                   test_console_rx_no_room);
     qtest_add_func("/restricted-dma/device/console/no-ring",
                    test_console_no_ring);
     qtest_add_data_func("/restricted-dma/device/serial/queue-reset/split",

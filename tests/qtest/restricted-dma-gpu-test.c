@@ -11,6 +11,8 @@
 #include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "standard-headers/linux/virtio_gpu.h"
+#include "restricted-dma/circle.h"
+#include "restricted-dma/host.h"
 #include "restricted-dma/hostile.h"
 #include "restricted-dma/migration.h"
 
@@ -489,6 +491,32 @@ static void test_transfer_time(void)
     rdp_device_stop(&gpu.dev);
 }
 
+/* With nothing to stop it but its own count, the device returns to the loop */
+static void test_circle(void)
+{
+    const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1) |
+                              BIT_ULL(VIRTIO_F_RING_PACKED);
+    Gpu gpu = { };
+
+    /* With a pool, the time of the queue is limited as well */
+    gpu.guest = rdp_start_device(&gpu.dev, rdp_machine(),
+                                 "-device virtio-gpu-pci,packed=on," RDP_DEV0);
+    g_assert_true(rdp_negotiate(&gpu.dev, features));
+    rdp_ring_init(&gpu.ring, &gpu.dev, CTRL, true);
+    gpu.ring.size = RDP_CIRCLE_SIZE;
+    rdp_ring_enable(&gpu.ring);
+    rdp_driver_ok(&gpu.dev);
+    rdp_circle_fill(&rdp_circle_gpu, &gpu.ring, gpu.guest->base + BACKING);
+    rdp_begin_attack();
+    rdp_ring_kick(&gpu.ring);
+    rdp_assert_circling(&gpu.ring);
+    rdp_assert_survived(gpu.guest->qts);
+
+    rdp_setup(&gpu.dev, &gpu.ring, CTRL, features);
+    create(&gpu, RESOURCE);
+    rdp_device_stop(&gpu.dev);
+}
+
 static void test_hostmem(void)
 {
     Gpu gpu = { };
@@ -539,16 +567,29 @@ static void assert_goes_on(Gpu *to, const RdpRing *ring)
     show(to, 7);
 }
 
+/* The stream of a device that works */
+static void save(Gpu *from, RdpMigrationFiles *m)
+{
+    rdp_migration_files_init(m);
+    start(from, gpu_device);
+    assert_works(from);
+    rdp_save(m, from->guest->qts);
+}
+
+static void load(Gpu *to, const RdpMigrationFiles *m, const char *outcome)
+{
+    to->guest = rdp_start_destination(m, rdp_machine(),
+                                      "-device virtio-gpu-pci," RDP_CONFINED);
+    rdp_load(m, to->guest->qts, outcome);
+}
+
 static void test_migrate(const void *data)
 {
     bool hostile = data;
     Gpu from = { }, to = { };
     RdpMigrationFiles m;
 
-    rdp_migration_files_init(&m);
-    start(&from, gpu_device);
-    assert_works(&from);
-    rdp_save(&m, from.guest->qts);
+    save(&from, &m);
     if (hostile) {
         /* Move the first half of the pixels */
         g_assert_cmpuint(rdp_replace_in_stream(
@@ -557,9 +598,7 @@ static void test_migrate(const void *data)
     }
     rdp_device_stop(&from.dev);
 
-    to.guest = rdp_start_destination(&m, rdp_machine(),
-                                     "-device virtio-gpu-pci," RDP_CONFINED);
-    rdp_load(&m, to.guest->qts, hostile ? "failed" : "completed");
+    load(&to, &m, hostile ? "failed" : "completed");
     g_assert_cmpuint(rdp_violations(to.guest->qts, "poola"), ==, hostile);
     if (!hostile) {
         assert_goes_on(&to, &from.ring);
@@ -594,17 +633,12 @@ static void test_forgery(const void *data)
     Gpu from = { }, to = { };
     RdpMigrationFiles m;
 
-    rdp_migration_files_init(&m);
-    start(&from, gpu_device);
-    assert_works(&from);
-    rdp_save(&m, from.guest->qts);
+    save(&from, &m);
     rdp_device_stop(&from.dev);
     rdp_patch_stream(&m, scanout, sizeof(scanout), forgery->offset, &value,
                      sizeof(value));
 
-    to.guest = rdp_start_destination(&m, rdp_machine(),
-                                     "-device virtio-gpu-pci," RDP_CONFINED);
-    rdp_load(&m, to.guest->qts, "failed");
+    load(&to, &m, "failed");
     g_assert_true(rdp_state_is(to.guest->qts, "inmigrate"));
     rdp_stop(to.guest);
     rdp_migration_files_cleanup(&m);
@@ -618,11 +652,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(devices); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/gpu/scanout/%s", devices[i]);
-
         if (qtest_has_device(devices[i])) {
-            qtest_add_data_func(path, devices[i], test_scanout);
+            rdp_add_test(test_scanout, devices[i],
+                         "/restricted-dma/gpu/scanout/%s", devices[i]);
         }
     }
     if (qtest_has_device(gpu_device)) {
@@ -634,6 +666,7 @@ int main(int argc, char **argv)
         qtest_add_func("/restricted-dma/gpu/columns", test_columns);
         qtest_add_func("/restricted-dma/gpu/transfer-time",
                        test_transfer_time);
+        qtest_add_func("/restricted-dma/gpu/circle", test_circle);
         qtest_add_func("/restricted-dma/gpu/hostmem", test_hostmem);
         qtest_add_func("/restricted-dma/gpu/resources", test_resources);
         qtest_add_data_func("/restricted-dma/gpu/migrate/good", NULL,
@@ -641,10 +674,9 @@ int main(int argc, char **argv)
         qtest_add_data_func("/restricted-dma/gpu/migrate/hostile", "hostile",
                             test_migrate);
         for (i = 0; i < ARRAY_SIZE(forgeries); i++) {
-            g_autofree char *path = g_strdup_printf(
-                "/restricted-dma/gpu/migrate/forged-%s", forgeries[i].name);
-
-            qtest_add_data_func(path, &forgeries[i], test_forgery);
+            rdp_add_test(test_forgery, &forgeries[i],
+                         "/restricted-dma/gpu/migrate/forged-%s",
+                         forgeries[i].name);
         }
     }
 

@@ -385,12 +385,10 @@ int main(int argc, char **argv)
     pc = strcmp(rdp_machine(), "virt");
 
     for (i = 0; i < ARRAY_SIZE(types); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/interface/device/%s/%s", types[i].machine,
-            types[i].name);
-
         if (pc == !!strcmp(types[i].machine, "virt")) {
-            qtest_add_data_func(path, &types[i], test_device);
+            rdp_add_test(test_device, &types[i],
+                         "/restricted-dma/interface/device/%s/%s",
+                         types[i].machine, types[i].name);
         }
     }
     qtest_add_func("/restricted-dma/interface/registers-constant",

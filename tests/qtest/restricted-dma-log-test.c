@@ -7,12 +7,12 @@
  */
 
 #include "qemu/osdep.h"
-#include <glib/gstdio.h>
 #include "qemu/bswap.h"
 #include "standard-headers/linux/virtio_console.h"
 #include "standard-headers/linux/virtio_crypto.h"
 #include "standard-headers/linux/virtio_input.h"
 #include "standard-headers/linux/virtio_snd.h"
+#include "restricted-dma/host.h"
 #include "restricted-dma/refusal.h"
 
 #define DOORBELLS       100
@@ -30,10 +30,7 @@ typedef struct Log {
 
 static void log_init(Log *log, const char *device)
 {
-    int fd = g_file_open_tmp("restricted-dma-XXXXXX", &log->path, NULL);
-
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
+    log->path = rdp_log_new();
     rdp_start_device(&log->dev, rdp_machine(), "%s 2>%s", device, log->path);
     log->start = g_get_monotonic_time();
 }
@@ -41,21 +38,17 @@ static void log_init(Log *log, const char *device)
 static void log_cleanup(Log *log)
 {
     rdp_device_stop(&log->dev);
-    g_unlink(log->path);
-    g_free(log->path);
+    rdp_log_free(log->path);
 }
 
 /* Count the lines with @words, and add up what lines say was left out */
 static unsigned count_lines(Log *log, const char *words, unsigned *left_out)
 {
     const char *name = "/machine/peripheral/dev0: ";
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
+    g_auto(GStrv) lines = rdp_log_lines(log->path);
     unsigned i, found = 0;
 
     *left_out = 0;
-    g_assert_true(g_file_get_contents(log->path, &text, NULL, NULL));
-    lines = g_strsplit(text, "\n", -1);
     for (i = 0; lines[i]; i++) {
         const char *note = strstr(lines[i], name);
 
@@ -291,11 +284,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(mistakes); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/log/mistake/%s", mistakes[i].name);
-
         if (qtest_has_device(mistakes[i].type)) {
-            qtest_add_data_func(path, &mistakes[i], test_mistake);
+            rdp_add_test(test_mistake, &mistakes[i],
+                         "/restricted-dma/log/mistake/%s", mistakes[i].name);
         }
     }
     qtest_add_func("/restricted-dma/log/violations", test_violations);

@@ -751,11 +751,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(variants); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/migration/live/%s", variants[i].name);
-
         if (is_possible(variants[i].blk)) {
-            qtest_add_data_func(path, &variants[i], test_live);
+            rdp_add_test(test_live, &variants[i],
+                         "/restricted-dma/migration/live/%s",
+                         variants[i].name);
         }
     }
     qtest_add_data_func("/restricted-dma/migration/master-off/split", &split,
@@ -770,26 +769,21 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/migration/refused", test_refused);
     qtest_add_func("/restricted-dma/migration/in-flight", test_in_flight);
     for (i = 0; i < ARRAY_SIZE(lies); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/migration/lie/%s", lies[i]);
-
         told[i] = i;
-        qtest_add_data_func(path, &told[i], test_lie);
+        rdp_add_test(test_lie, &told[i], "/restricted-dma/migration/lie/%s",
+                     lies[i]);
     }
     for (i = 0; i < ARRAY_SIZE(mismatches); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/migration/mismatch/%s", mismatches[i].name);
-
         if (is_possible(mismatches[i].source) &&
             is_possible(mismatches[i].destination)) {
-            qtest_add_data_func(path, &mismatches[i], test_mismatch);
+            rdp_add_test(test_mismatch, &mismatches[i],
+                         "/restricted-dma/migration/mismatch/%s",
+                         mismatches[i].name);
         }
     }
     for (i = 0; i < ARRAY_SIZE(memories); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/migration/memory/%s", memories[i].name);
-
-        qtest_add_data_func(path, &memories[i], test_memory);
+        rdp_add_test(test_memory, &memories[i],
+                     "/restricted-dma/migration/memory/%s", memories[i].name);
     }
     qtest_add_func("/restricted-dma/migration/source-continues",
                    test_source_continues);

@@ -440,13 +440,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(notify); i++) {
-        g_autofree char *sequence = g_strdup_printf(
-            "/restricted-dma/negotiation/%s/sequences", notify[i]);
-        g_autofree char *subset = g_strdup_printf(
-            "/restricted-dma/negotiation/%s/subsets", notify[i]);
-
-        qtest_add_data_func(sequence, notify[i], test_sequences);
-        qtest_add_data_func(subset, notify[i], test_subsets);
+        rdp_add_test(test_sequences, notify[i],
+                     "/restricted-dma/negotiation/%s/sequences", notify[i]);
+        rdp_add_test(test_subsets, notify[i],
+                     "/restricted-dma/negotiation/%s/subsets", notify[i]);
     }
     qtest_add_data_func("/restricted-dma/negotiation/system-reset", notify[0],
                         test_system_reset);

@@ -887,13 +887,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(devices); i++) {
-        g_autofree char *split = g_strdup_printf(
-            "/restricted-dma/random/%s/split", devices[i].name);
-        g_autofree char *packed = g_strdup_printf(
-            "/restricted-dma/random/%s/packed", devices[i].name);
-
-        qtest_add_data_func(split, &devices[i], test_split);
-        qtest_add_data_func(packed, &devices[i], test_packed);
+        rdp_add_test(test_split, &devices[i],
+                     "/restricted-dma/random/%s/split", devices[i].name);
+        rdp_add_test(test_packed, &devices[i],
+                     "/restricted-dma/random/%s/packed", devices[i].name);
     }
     return g_test_run();
 }

@@ -11,13 +11,13 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qobject/qlist.h"
+#include "restricted-dma/host.h"
 #include "restricted-dma/refusal.h"
 
 #define MAX_CHAIN       1024            /* VIRTQUEUE_MAX_SIZE */
 #define LARGE_RING      1024
 #define TABLE           0x100000        /* in the pool, to its end */
 #define TABLE_LEN       (RDP_POOL_SIZE - TABLE)
-#define STALL_USEC      G_USEC_PER_SEC
 
 #define INDIRECT        BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC)
 #define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
@@ -273,12 +273,6 @@ static void poke_table(RdpGuest *guest, uint64_t table, unsigned n, bool packed)
     rdp_poke(guest, table, descs, n * sizeof(*descs));
 }
 
-static void assert_answers_soon(RdpGuest *guest, int64_t since)
-{
-    qtest_qmp_assert_success(guest->qts, "{'execute': 'query-status'}");
-    g_assert_cmpint(g_get_monotonic_time() - since, <, STALL_USEC);
-}
-
 /* The device asks for a reset if a chain is longer than it could take */
 static void kick_large(RdpDevice *dev, const Kind *kind, uint32_t n,
                        bool too_long)
@@ -296,7 +290,7 @@ static void kick_large(RdpDevice *dev, const Kind *kind, uint32_t n,
     }
     start = g_get_monotonic_time();
     rdp_ring_kick(&ring);
-    assert_answers_soon(dev->guest, start);
+    rdp_assert_answers_since(dev->guest->qts, start);
     if (too_long) {
         rdp_wait_needs_reset(dev);
     } else {
@@ -381,13 +375,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-        g_autofree char *query = g_strdup_printf(
-            "/restricted-dma/ring/query/%s", kinds[i].name);
-        g_autofree char *space = g_strdup_printf(
-            "/restricted-dma/ring/space/%s", kinds[i].name);
-
-        qtest_add_data_func(query, &kinds[i], test_query);
-        qtest_add_data_func(space, &kinds[i], test_space);
+        rdp_add_test(test_query, &kinds[i], "/restricted-dma/ring/query/%s",
+                     kinds[i].name);
+        rdp_add_test(test_space, &kinds[i], "/restricted-dma/ring/space/%s",
+                     kinds[i].name);
     }
     qtest_add_func("/restricted-dma/ring/layout", test_layout);
 

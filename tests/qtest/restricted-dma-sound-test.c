@@ -242,32 +242,49 @@ static void test_short(void)
     rdp_device_stop(&c.dev);
 }
 
-/* The interrupt resets the device that raises it, if the device lets it */
+/*
+ * Interrupt messages that the driver addresses to the device itself.  If they
+ * arrive, they stop it in the middle of what it is doing.
+ */
+
+/* Let vector 0 write 0 to @addr */
+static void aim_message(RdpDevice *dev, uint64_t addr)
+{
+    uint64_t entry = dev->pci->msix_table_off;
+    QPCIBar bar = dev->pci->msix_table_bar;
+
+    qpci_io_writeq(dev->pci, bar, entry + PCI_MSIX_ENTRY_LOWER_ADDR, addr);
+    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA, 0);
+    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+}
+
+static void raise_interrupt(RdpClient *c)
+{
+    rdp_client_setup(c);
+    rdp_ring_set_vector(&c->ring, 0);
+    rdp_client_fill(c);
+    rdp_client_submit(c);
+
+    rdp_begin_attack();
+    rdp_client_wait(c);
+    rdp_assert_survived(c->guest->qts);
+    g_assert_cmphex(qpci_config_readw(c->dev.pci, PCI_COMMAND) &
+                    PCI_COMMAND_MASTER, !=, 0);
+    g_assert_cmphex(rdp_status(&c->dev) & VIRTIO_CONFIG_S_DRIVER_OK, !=, 0);
+    c->request->check(c);
+}
+
 static void test_interrupt(const void *request)
 {
     RdpClient c = { };
-    uint64_t entry;
 
     rdp_client_start(&c, request, NO_AUDIO);
     qpci_msix_enable(c.dev.pci);
-    entry = c.dev.pci->msix_table_off;
-    qpci_io_writeq(c.dev.pci, c.dev.pci->msix_table_bar,
-                   entry + PCI_MSIX_ENTRY_LOWER_ADDR,
-                   c.dev.bar.addr + c.dev.common + VIRTIO_PCI_COMMON_STATUS);
-    qpci_io_writel(c.dev.pci, c.dev.pci->msix_table_bar,
-                   entry + PCI_MSIX_ENTRY_DATA, 0);
-    qpci_io_writel(c.dev.pci, c.dev.pci->msix_table_bar,
-                   entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
-    rdp_client_setup(&c);
-    rdp_ring_set_vector(&c.ring, 0);
-    rdp_client_fill(&c);
-    rdp_client_submit(&c);
-
-    rdp_begin_attack();
-    rdp_client_wait(&c);
-    rdp_assert_survived(c.guest->qts);
-    g_assert_cmphex(rdp_status(&c.dev) & VIRTIO_CONFIG_S_DRIVER_OK, !=, 0);
-    c.request->check(&c);
+    aim_message(&c.dev, c.dev.bar.addr + c.dev.common +
+                        VIRTIO_PCI_COMMON_STATUS);
+    raise_interrupt(&c);
+    aim_message(&c.dev, rdp_config_space(&c.dev) + PCI_COMMAND);
+    raise_interrupt(&c);
     qpci_msix_disable(c.dev.pci);
     rdp_device_stop(&c.dev);
 }
@@ -293,11 +310,10 @@ int main(int argc, char **argv)
     rdp_add_requests(requests, ARRAY_SIZE(requests));
     for (i = 0; i < ARRAY_SIZE(tests); i++) {
         for (j = PLAYBACK; j <= CAPTURE; j++) {
-            g_autofree char *path = g_strdup_printf(
-                "/restricted-dma/sound/%s/%s", tests[i].name, streams[j]);
-
             if (qtest_has_device("virtio-sound-pci")) {
-                qtest_add_data_func(path, &requests[j], tests[i].func);
+                rdp_add_test(tests[i].func, &requests[j],
+                             "/restricted-dma/sound/%s/%s", tests[i].name,
+                             streams[j]);
             }
         }
     }

@@ -422,24 +422,17 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     for (i = 0; i < ARRAY_SIZE(sources); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/stream/%s/unchanged", sources[i]->name);
-
-        qtest_add_data_func(path, sources[i], test_unchanged);
+        rdp_add_test(test_unchanged, sources[i],
+                     "/restricted-dma/stream/%s/unchanged", sources[i]->name);
     }
     for (i = 0; i < ARRAY_SIZE(forgeries); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/stream/%s/%s", forgeries[i].source->name,
-            forgeries[i].name);
-
-        qtest_add_data_func(path, &forgeries[i], test_forgery);
+        rdp_add_test(test_forgery, &forgeries[i],
+                     "/restricted-dma/stream/%s/%s",
+                     forgeries[i].source->name, forgeries[i].name);
     }
     for (i = 0; i < ARRAY_SIZE(queues); i++) {
-        g_autofree char *path = g_strdup_printf(
-            "/restricted-dma/stream/net/queues-%u", queues[i]);
-
-        qtest_add_data_func(path, GUINT_TO_POINTER(queues[i]),
-                            test_net_queues);
+        rdp_add_test(test_net_queues, GUINT_TO_POINTER(queues[i]),
+                     "/restricted-dma/stream/net/queues-%u", queues[i]);
     }
     qtest_add_func("/restricted-dma/stream/used-index", test_used_index);
 

@@ -13,7 +13,7 @@
 #include "standard-headers/linux/virtio_blk.h"
 #include "restricted-dma/refusal.h"
 
-#define DEVICES         6
+#define DEVICES         4
 #define QUEUES          64
 #define RING            1024
 #define TABLE_ENTRIES   1022            /* QEMU takes 1024, and no more */

@@ -7,6 +7,8 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/timer.h"
+#include "standard-headers/linux/virtio_balloon.h"
 #include "restricted-dma/blk.h"
 #include "restricted-dma/config-window.h"
 #include "restricted-dma/msix.h"
@@ -14,18 +16,12 @@
 #define BRIDGE      3
 #define BEHIND      32          /* slot 0 of bus 1 */
 
+#define BALLOON_STATS   2       /* queue */
+
 static RdpGuest *start(RdpDevice *dev, const char *options)
 {
     return rdp_start_device(dev, rdp_machine(), "%s-device virtio-blk-pci,"
                             "drive=disk0," RDP_CONFINED, options);
-}
-
-static void set_master(RdpDevice *dev, bool on)
-{
-    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
-
-    qpci_config_writew(dev->pci, PCI_COMMAND, on ? command | PCI_COMMAND_MASTER
-                                            : command & ~PCI_COMMAND_MASTER);
 }
 
 static void add_read(RdpBlk *blk)
@@ -55,7 +51,7 @@ static void test_master_never(const void *data)
     RdpBlk blk;
 
     guest = start(&dev, data);
-    set_master(&dev, false);
+    rdp_set_master(&dev, false);
     rdp_blk_init(&blk, &dev, FEATURES, false);
     rdp_blk_add(&blk);
     rdp_snapshot_all(guest);
@@ -63,7 +59,7 @@ static void test_master_never(const void *data)
     rdp_assert_idle(guest);
     g_assert_false(rdp_needs_reset(&dev));
 
-    set_master(&dev, true);
+    rdp_set_master(&dev, true);
     assert_goes_on(&blk);
     rdp_device_stop(&dev);
 }
@@ -83,7 +79,7 @@ static void test_master_off(const void *data)
         add_read(&blk);
         assert_goes_on(&blk);
 
-        set_master(&dev, false);
+        rdp_set_master(&dev, false);
         add_read(&blk);
         rdp_snapshot_all(guest);
         rdp_ring_kick(&blk.ring);
@@ -91,7 +87,7 @@ static void test_master_off(const void *data)
         rdp_ring_kick(&blk.ring);
         rdp_assert_idle(guest);
 
-        set_master(&dev, true);
+        rdp_set_master(&dev, true);
         assert_goes_on(&blk);
     }
     g_assert_false(rdp_needs_reset(&dev));
@@ -107,7 +103,7 @@ static void test_master_late(void)
     RdpRing ring;
 
     guest = start(&dev, "");
-    set_master(&dev, false);
+    rdp_set_master(&dev, false);
     g_assert_true(rdp_negotiate(&dev, RDP_FEATURES));
     rdp_ring_init(&ring, &dev, 0, false);
     bad.addr = RDP_IN_RAM(guest, RDP_VICTIM);
@@ -118,20 +114,21 @@ static void test_master_late(void)
     rdp_driver_ok(&dev);
     g_assert_cmpuint(rdp_violations(guest->qts, "poola"), ==, 0);
 
-    set_master(&dev, true);
+    rdp_set_master(&dev, true);
     rdp_assert_refused(&ring, &bad, true);
     rdp_blk_assert_works(&dev, RDP_FEATURES, false);
     rdp_device_stop(&dev);
 }
 
-/* The disk takes its time to answer */
-static RdpGuest *start_slow(RdpDevice *dev, const char *properties)
+/* The disk takes so many milliseconds to answer */
+static RdpGuest *start_slow(RdpDevice *dev, unsigned latency,
+                            const char *properties)
 {
     return rdp_start_device(dev, rdp_machine(), "-object iothread,id=io0 "
                             "-drive if=none,id=slow,driver=null-co,"
-                            "read-zeroes=on,size=1M,latency-ns=200000000 "
+                            "read-zeroes=on,size=1M,latency-ns=%u000000 "
                             "-device virtio-blk-pci,drive=slow,%s"
-                            RDP_CONFINED, properties);
+                            RDP_CONFINED, latency, properties);
 }
 
 /* A request in flight cannot be returned once bus mastering is off */
@@ -141,12 +138,12 @@ static void test_master_in_flight(const void *data)
     RdpDevice dev;
     RdpBlk blk;
 
-    guest = start_slow(&dev, data);
+    guest = start_slow(&dev, 2000, data);
     rdp_blk_setup(&blk, &dev, RDP_FEATURES);
     add_read(&blk);
     rdp_snapshot(guest);
     rdp_ring_kick(&blk.ring);
-    set_master(&dev, false);
+    rdp_set_master(&dev, false);
     rdp_snapshot_pool(guest);
     rdp_assert_idle(guest);
     g_assert_cmpuint(rdp_ring_used(&blk.ring), ==, 0);
@@ -162,7 +159,7 @@ static void test_queue_reset_in_flight(const void *data)
     RdpBlk blk;
     unsigned i;
 
-    guest = start_slow(&dev, data);
+    guest = start_slow(&dev, 200, data);
     rdp_blk_setup(&blk, &dev, RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_RESET));
     for (i = 0; i < 3; i++) {
         rdp_blk_submit(&blk);
@@ -175,6 +172,44 @@ static void test_queue_reset_in_flight(const void *data)
     rdp_blk_submit(&blk);
     rdp_ring_wait(&blk.ring);
     g_assert_false(rdp_needs_reset(&dev));
+    rdp_device_stop(&dev);
+}
+
+/*
+ * virtio-balloon keeps the buffer for statistics until somebody wants to have
+ * them.  It is the driver's again when the queue is reset.
+ */
+static void test_queue_reset_balloon(void)
+{
+    const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1) |
+                              BIT_ULL(VIRTIO_F_RING_RESET) |
+                              BIT_ULL(VIRTIO_BALLOON_F_STATS_VQ);
+    RdpDevice dev;
+    /* It cannot be confined */
+    RdpGuest *guest = rdp_start_device(&dev, rdp_machine(),
+                                       "-device virtio-balloon-pci,"
+                                       "disable-legacy=on," RDP_DEV0);
+    RdpBuf buf = { RDP_BUF(guest, 0), sizeof(struct virtio_balloon_stat) };
+    RdpRing ring;
+    unsigned i;
+
+    rdp_setup(&dev, &ring, BALLOON_STATS, features);
+    for (i = 0; i < 3; i++) {
+        rdp_ring_submit(&ring, &buf, 1);
+        rdp_settle(guest->qts);
+        rdp_ring_reset(&ring);
+        rdp_ring_init(&ring, &dev, BALLOON_STATS, false);
+        rdp_ring_enable(&ring);
+    }
+    rdp_ring_submit(&ring, &buf, 1);
+    rdp_settle(guest->qts);
+    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'qom-set', 'arguments':"
+                             " {'path': '/machine/peripheral/dev0', 'property':"
+                             " 'guest-stats-polling-interval', 'value': 1}}");
+    qtest_clock_step(guest->qts, 2 * NANOSECONDS_PER_SECOND);
+    rdp_ring_wait(&ring);
     rdp_device_stop(&dev);
 }
 
@@ -217,7 +252,7 @@ static void test_message_in_flight(void)
     RdpDevice dev;
     RdpRing ring;
 
-    guest = start_slow(&dev, "");
+    guest = start_slow(&dev, 2000, "");
     rdp_msix_setup(&dev, &ring, 0, 1);
     rdp_snapshot(guest);
     rdp_blk_read(guest, bufs);
@@ -242,7 +277,7 @@ static void test_message_master_off(void)
     rdp_blk_read(guest, bufs);
     rdp_ring_add(&ring, bufs, RDP_BLK_BUFS, RDP_NO_TABLE);
     rdp_snapshot(guest);
-    set_master(&dev, false);
+    rdp_set_master(&dev, false);
     rdp_ring_kick(&ring);
     qtest_qmp_assert_success(guest->qts, "{'execute': 'block_resize',"
                              " 'arguments': {'device': 'disk0',"
@@ -333,13 +368,13 @@ static void test_place(const void *data)
     assert_confined(&dev);
 
     rdp_blk_setup(&blk, &dev, RDP_FEATURES);
-    set_master(&dev, false);
+    rdp_set_master(&dev, false);
     add_read(&blk);
     rdp_snapshot_all(guest);
     rdp_driver_ok(&dev);
     rdp_ring_kick(&blk.ring);
     rdp_assert_idle(guest);
-    set_master(&dev, true);
+    rdp_set_master(&dev, true);
     assert_goes_on(&blk);
     rdp_device_stop(&dev);
 }
@@ -509,6 +544,10 @@ int main(int argc, char **argv)
     add_test("queue-reset", "ioeventfd", "", test_queue_reset_in_flight);
     add_test("queue-reset", "iothread", "iothread=io0,",
              test_queue_reset_in_flight);
+    if (qtest_has_device("virtio-balloon-pci")) {
+        qtest_add_func("/restricted-dma/transport/queue-reset/balloon",
+                       test_queue_reset_balloon);
+    }
     for (i = 0; i < ARRAY_SIZE(places); i++) {
         if (is_ours(&places[i])) {
             add_test("place", places[i].name, &places[i], test_place);

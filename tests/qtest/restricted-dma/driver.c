@@ -144,6 +144,19 @@ static uint64_t mmio_reg(RdpDevice *dev, unsigned field)
     return dev->mmio + regs[field];
 }
 
+uint64_t rdp_config_space(RdpDevice *dev)
+{
+    return rdp_ecam(dev->guest) + ((uint64_t)dev->pci->devfn << 12);
+}
+
+void rdp_set_master(RdpDevice *dev, bool on)
+{
+    uint16_t command = qpci_config_readw(dev->pci, PCI_COMMAND);
+
+    qpci_config_writew(dev->pci, PCI_COMMAND, on ? command | PCI_COMMAND_MASTER
+                                            : command & ~PCI_COMMAND_MASTER);
+}
+
 void rdp_device_cleanup(RdpDevice *dev)
 {
     g_free(dev->pci);

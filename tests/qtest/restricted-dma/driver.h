@@ -63,6 +63,10 @@ uint64_t rdp_transport(unsigned n);
 /* Find the device on that transport; no register of it is written */
 void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, unsigned n,
                           const char *id);
+/* Where its configuration space is in memory, which the bus makes so */
+uint64_t rdp_config_space(RdpDevice *dev);
+/* Turn bus mastering of PCI on or off */
+void rdp_set_master(RdpDevice *dev, bool on);
 void rdp_device_cleanup(RdpDevice *dev);
 /* The same, and stop its guest */
 void rdp_device_stop(RdpDevice *dev);

@@ -93,6 +93,22 @@ static void bus_cleanup(RdpGuest *guest)
     g_free(guest->ecam);
 }
 
+/* hw/pci-host/q35.c: a register of device 0 */
+#define Q35_PCIEXBAR        0x60
+#define Q35_ECAM            0xb0000000
+#define Q35_ECAM_ENABLE     1
+
+uint64_t rdp_ecam(RdpGuest *guest)
+{
+    if (guest->ecam) {
+        return guest->ecam->ecam_alloc_ptr;
+    }
+    guest->bus->config_writel(guest->bus, 0, Q35_PCIEXBAR + 4, 0);
+    guest->bus->config_writel(guest->bus, 0, Q35_PCIEXBAR,
+                              Q35_ECAM | Q35_ECAM_ENABLE);
+    return Q35_ECAM;
+}
+
 const char *rdp_machine(void)
 {
     return strcmp(qtest_get_arch(), "aarch64") ? "q35" : "virt";
@@ -252,6 +268,17 @@ void rdp_assert_idle(RdpGuest *guest)
     qtest_bufread(guest->qts, guest->base, now, RDP_USED_END);
     g_assert_cmpmem(now, RDP_USED_END, guest->pool_before, RDP_USED_END);
     rdp_assert_untouched(guest);
+}
+
+void rdp_add_test(GTestDataFunc func, const void *data, const char *path, ...)
+{
+    g_autofree char *full = NULL;
+    va_list ap;
+
+    va_start(ap, path);
+    full = g_strdup_vprintf(path, ap);
+    va_end(ap);
+    qtest_add_data_func(full, data, func);
 }
 
 void rdp_settle(QTestState *qts)

@@ -88,6 +88,9 @@ RdpGuest *rdp_vstart(const char *machine, const char *devices, va_list ap)
     G_GNUC_PRINTF(2, 0);
 void rdp_stop(RdpGuest *guest);
 
+/* Where the configuration space of PCI is in memory; on a PC, put it there */
+uint64_t rdp_ecam(RdpGuest *guest);
+
 /* Whether all of [@addr, @addr + @len) is RAM or pool */
 bool rdp_is_memory(RdpGuest *guest, uint64_t addr, uint64_t len);
 /* Write guest memory; does nothing where there is none */
@@ -107,6 +110,10 @@ void rdp_snapshot_pool(RdpGuest *guest);
 void rdp_snapshot_all(RdpGuest *guest);
 /* No device has touched any of that, and none will */
 void rdp_assert_idle(RdpGuest *guest);
+
+/* Add a test that gets @data; its path is a format */
+void rdp_add_test(GTestDataFunc func, const void *data, const char *path, ...)
+    G_GNUC_PRINTF(3, 4);
 
 /* Wait until the device has done all that it was ever going to do */
 void rdp_settle(QTestState *qts);

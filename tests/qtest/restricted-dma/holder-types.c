@@ -11,16 +11,25 @@
 #include "standard-headers/linux/input.h"
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_console.h"
-#include "standard-headers/linux/virtio_crypto.h"
 #include "standard-headers/linux/virtio_gpu.h"
 #include "standard-headers/linux/virtio_input.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "standard-headers/linux/virtio_scsi.h"
 #include "standard-headers/linux/virtio_snd.h"
+#include "9p.h"
+#include "circle.h"
+#include "crypto.h"
 #include "holder.h"
 #include "peer.h"
 
 #define SECOND_NS   1000000000LL
+
+static void circle_with(RdpHolder *h, const RdpCircle *circle)
+{
+    rdp_holder_renew_ring(h, RDP_CIRCLE_SIZE);
+    rdp_circle_fill(circle, &h->ring,
+                    rdp_area(h, h->area) + RDP_AREA_BUFFERS);
+}
 
 /* Disks that are slow, or fail, or hang */
 
@@ -274,80 +283,81 @@ static void rng_feed(RdpHolder *h)
     }
 }
 
-/* virtio-9p: the messages as they are in memory */
+/* virtio-9p */
 
-static const uint8_t p9_version[] = "\x15\0\0\0\x64\xff\xff\0\x20\0\0\x08\0"
-                                    "9P2000.L";
-static const uint8_t p9_attach[] = "\x17\0\0\0\x68\0\0\0\0\0\0\xff\xff\xff\xff"
-                                   "\0\0\0\0\0\0\0\0";
-static const uint8_t p9_walk[] = "\x17\0\0\0\x6e\0\0\0\0\0\0\x01\0\0\0\x01\0"
-                                 "\x04\0file";
-static const uint8_t p9_open[] = "\x0f\0\0\0\x0c\0\0\x01\0\0\0\0\0\0\0";
-static const uint8_t p9_read[] = "\x17\0\0\0\x74\0\0\x01\0\0\0\0\0\0\0\0\0\0\0"
-                                 "\x40\0\0\0";
-static const uint8_t p9_clunk[] = "\x0b\0\0\0\x78\0\0\x63\0\0\0";
-
-#define P9_TYPE     4           /* offset; that of an answer is one more */
-#define P9_HEADER   11          /* before the data of a read */
+#define P9_FILE     1           /* the fid of the folder's file */
+#define P9_NONE     99          /* of nothing */
+#define P9_DATA     (RDP_9P_HEADER + 4)         /* of a read: an offset */
+#define P9_VERSION  (RDP_9P_HEADER + 4 + 10)    /* the length of Tversion */
 
 static void p9_check(RdpHolder *h)
 {
-    g_assert_cmpuint(rdp_holder_mem(h, 1)[P9_TYPE], ==,
-                     rdp_holder_mem(h, 0)[P9_TYPE] + 1);
+    g_assert_cmpuint(rdp_holder_mem(h, 1)[RDP_9P_TYPE], ==,
+                     rdp_holder_mem(h, 0)[RDP_9P_TYPE] + 1);
 }
 
-static void p9_run(RdpHolder *h, const uint8_t *message)
+static void p9_lay_out(RdpHolder *h, GByteArray *msg, uint32_t room)
+{
+    rdp_holder_buf(h, msg->data, msg->len);
+    rdp_holder_buf(h, NULL, room);
+    g_byte_array_unref(msg);
+}
+
+static void p9_run(RdpHolder *h, GByteArray *msg)
 {
     rdp_holder_new(h, &h->ring, h->area);
-    rdp_holder_buf(h, message, message[0]);
-    rdp_holder_buf(h, NULL, 64);
+    p9_lay_out(h, msg, 64);
     rdp_ring_serve(&h->ring, h->bufs, h->n);
     p9_check(h);
 }
 
 static void p9_begin(RdpHolder *h)
 {
-    p9_run(h, p9_version);
-    p9_run(h, p9_attach);
-    p9_run(h, p9_walk);
-    p9_run(h, p9_open);
+    p9_run(h, rdp_9p_version(RDP_9P_MSIZE, "9P2000.L"));
+    p9_run(h, rdp_9p_attach(RDP_9P_ROOT));
+    p9_run(h, rdp_9p_walk(P9_FILE, "file"));
+    p9_run(h, rdp_9p_lopen(P9_FILE));
 }
 
 static void p9_fill(RdpHolder *h)
 {
-    rdp_holder_buf(h, p9_read, p9_read[0]);
-    rdp_holder_buf(h, NULL, P9_HEADER + RDP_HOLDER_FILE);
+    p9_lay_out(h, rdp_9p_read(P9_FILE, RDP_HOLDER_FILE),
+               P9_DATA + RDP_HOLDER_FILE);
 }
 
-/* Of a file that is not open */
 static void p9_fill_clunk(RdpHolder *h)
 {
-    rdp_holder_buf(h, p9_clunk, p9_clunk[0]);
-    rdp_holder_buf(h, NULL, 64);
+    p9_lay_out(h, rdp_9p_fid(RDP_9P_TCLUNK, P9_NONE), 64);
+}
+
+/* The answer to Tversion repeats the tag and the size of messages */
+static void p9_fill_echo(uint8_t *request, uint32_t bytes)
+{
+    GByteArray *msg = rdp_9p_version(MiB | bytes >> 16, "9P2000.L");
+
+    g_assert_cmpuint(msg->len, ==, P9_VERSION);
+    stw_le_p(msg->data + RDP_9P_TAG, bytes);
+    memcpy(request, msg->data, msg->len);
+    g_byte_array_unref(msg);
+}
+
+static const RdpCircle p9_echo = { P9_VERSION, RDP_9P_TAG, p9_fill_echo };
+
+/* The first Tversion closes the file, so that no other has to wait for that */
+static void p9_circle(RdpHolder *h)
+{
+    p9_run(h, rdp_9p_version(RDP_9P_MSIZE, "9P2000.L"));
+    circle_with(h, &p9_echo);
 }
 
 /* virtio-crypto */
 
-#define AES_BLOCK   16
-
-static const uint8_t zeroes[AES_BLOCK];
+static const uint8_t zeroes[RDP_AES_BLOCK];
 
 static uint64_t crypto_session(RdpHolder *h, uint32_t op)
 {
-    const struct virtio_crypto_op_ctrl_req req = {
-        .header = {
-            .opcode = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_CREATE_SESSION),
-            .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
-        },
-        .u.sym_create_session = {
-            .u.cipher.para = {
-                .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
-                .keylen = cpu_to_le32(AES_BLOCK),
-                .op = cpu_to_le32(op),
-            },
-            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
-        },
-    };
+    const struct virtio_crypto_op_ctrl_req req = rdp_crypto_session(
+        VIRTIO_CRYPTO_CIPHER_AES_CBC, op);
     const struct virtio_crypto_session_input *input;
 
     rdp_holder_new(h, &h->ctrl, h->ctrl_area);
@@ -370,26 +380,14 @@ static void crypto_begin(RdpHolder *h)
 static void crypto_fill_block(RdpHolder *h, uint32_t opcode, uint64_t session,
                               const void *block)
 {
-    const struct virtio_crypto_op_data_req req = {
-        .header = {
-            .opcode = cpu_to_le32(opcode),
-            .algo = cpu_to_le32(VIRTIO_CRYPTO_CIPHER_AES_CBC),
-            .session_id = session,
-        },
-        .u.sym_req = {
-            .u.cipher.para = {
-                .iv_len = cpu_to_le32(AES_BLOCK),
-                .src_data_len = cpu_to_le32(AES_BLOCK),
-                .dst_data_len = cpu_to_le32(AES_BLOCK),
-            },
-            .op_type = cpu_to_le32(VIRTIO_CRYPTO_SYM_OP_CIPHER),
-        },
-    };
+    const struct virtio_crypto_op_data_req req = rdp_crypto_cipher(
+        opcode, VIRTIO_CRYPTO_CIPHER_AES_CBC, session, RDP_AES_BLOCK,
+        RDP_AES_BLOCK);
 
     rdp_holder_buf(h, &req, sizeof(req));
     rdp_holder_buf(h, zeroes, sizeof(zeroes));
-    rdp_holder_buf(h, block, AES_BLOCK);
-    rdp_holder_buf(h, NULL, AES_BLOCK);
+    rdp_holder_buf(h, block, RDP_AES_BLOCK);
+    rdp_holder_buf(h, NULL, RDP_AES_BLOCK);
     rdp_holder_buf(h, NULL, sizeof(struct virtio_crypto_inhdr));
 }
 
@@ -398,18 +396,49 @@ static void crypto_fill(RdpHolder *h)
     crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_ENCRYPT, h->encrypt, zeroes);
 }
 
-void rdp_holder_encrypt(RdpHolder *h, const void *plain, void *secret)
+#define CRYPTO_CIRCLE   4           /* requests; flags repeat after them */
+
+/* Decrypting request @n makes the descriptor of the one after it */
+static struct vring_packed_desc crypto_circle_desc(RdpHolder *h,
+                                                   uint64_t tables, unsigned n)
 {
-    rdp_holder_new(h, &h->ring, h->area);
-    crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_ENCRYPT, h->encrypt, plain);
-    rdp_ring_serve(&h->ring, h->bufs, h->n);
-    memcpy(secret, rdp_holder_mem(h, 3), AES_BLOCK);
+    bool odd = n / 2 % 2;
+
+    return (struct vring_packed_desc) {
+        .addr = cpu_to_le64(tables + n % CRYPTO_CIRCLE * RDP_HOLDER_BUF),
+        .len = cpu_to_le32(RDP_HOLDER_BUFS * sizeof(struct vring_desc)),
+        .id = cpu_to_le16(n % 2),
+        .flags = cpu_to_le16(VRING_DESC_F_INDIRECT |
+                             (odd ? 1 << VRING_PACKED_DESC_F_USED
+                                  : 1 << VRING_PACKED_DESC_F_AVAIL)),
+    };
 }
 
-void rdp_holder_lay_out_decrypt(RdpHolder *h, const void *secret)
+static void crypto_circle(RdpHolder *h)
 {
-    rdp_holder_new(h, &h->ring, h->area);
-    crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_DECRYPT, h->decrypt, secret);
+    uint64_t tables = rdp_area(h, h->area) + RDP_AREA_TABLES;
+    struct vring_packed_desc desc;
+    uint8_t secret[CRYPTO_CIRCLE][sizeof(desc)];
+    unsigned i;
+
+    for (i = 0; i < CRYPTO_CIRCLE; i++) {
+        desc = crypto_circle_desc(h, tables, i + 1);
+        rdp_holder_new(h, &h->ring, h->area);
+        crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_ENCRYPT, h->encrypt, &desc);
+        rdp_ring_serve(&h->ring, h->bufs, h->n);
+        memcpy(secret[i], rdp_holder_mem(h, 3), sizeof(desc));
+    }
+    rdp_holder_renew_ring(h, 2);
+    for (i = 0; i < CRYPTO_CIRCLE; i++) {
+        rdp_holder_new(h, &h->ring, h->area);
+        crypto_fill_block(h, VIRTIO_CRYPTO_CIPHER_DECRYPT, h->decrypt,
+                          secret[i]);
+        h->bufs[3].addr = h->ring.desc + (i + 1) % 2 * sizeof(desc);
+        rdp_ring_add(&h->ring, h->bufs, h->n, tables + i * RDP_HOLDER_BUF);
+    }
+    memset(rdp_area_mem(h, h->area), 0, 2 * sizeof(desc));
+    desc = crypto_circle_desc(h, tables, 0);
+    memcpy(rdp_area_mem(h, h->area), &desc, sizeof(desc));
 }
 
 static void crypto_check(RdpHolder *h)
@@ -517,6 +546,11 @@ static void gpu_check(RdpHolder *h)
                     VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
+static void gpu_circle(RdpHolder *h)
+{
+    circle_with(h, &rdp_circle_gpu);
+}
+
 static void gpu_fill_cursor(RdpHolder *h)
 {
     const struct virtio_gpu_update_cursor request = {
@@ -576,6 +610,12 @@ static const RdpHolderType types[] = {
       .payload = 1, .features = BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
                                 BIT_ULL(VIRTIO_NET_F_CTRL_RX),
       .fill = net_fill_ctrl },
+    { "net-ctrl-mq", "virtio-net", ",netdev=net0,mq=on,ioeventfd=off",
+      "-netdev tap,id=net0,fds=%s", "", RDP_HOLDS_NOTHING,
+      RDP_TAP | RDP_SECOND | RDP_AT_ONCE, .queue = 2, .payload = 1,
+      .features = BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
+                  BIT_ULL(VIRTIO_NET_F_CTRL_RX),
+      .before = BIT_ULL(VIRTIO_NET_F_MQ), .fill = net_fill_ctrl },
 
     { "serial-tx", SERIAL, RDP_HOLDS_IDLE, LINK, .queue = 5,
       .features = BIT_ULL(VIRTIO_CONSOLE_F_MULTIPORT),
@@ -594,28 +634,31 @@ static const RdpHolderType types[] = {
     { "9p", "virtio-9p", ",fsdev=fs0,mount_tag=tag",
       "-fsdev local,id=fs0,path=%s,security_model=none,"
       "throttling.bps-read=1280", "", RDP_HOLDS_BUSY,
-      RDP_IOEVENTFD | RDP_FOLDER, .payload = 1, .begin = p9_begin,
-      .fill = p9_fill, .quick = p9_fill_clunk, .check = p9_check,
-      .hold = rdp_hold_all },
+      RDP_IOEVENTFD | RDP_FOLDER | RDP_CIRCLE | RDP_AT_ONCE, .payload = 1,
+      .begin = p9_begin, .fill = p9_fill, .quick = p9_fill_clunk,
+      .check = p9_check, .hold = rdp_hold_all, .circle = p9_circle },
 
     { "crypto", CRYPTO, "", RDP_HOLDS_IDLE, RDP_IOEVENTFD | RDP_CIRCLE,
       .ctrl = 1, .payload = 3,
       .begin = crypto_begin, .fill = crypto_fill, .check = crypto_check,
-      .hold = crypto_hold, .release = crypto_release },
+      .hold = crypto_hold, .release = crypto_release,
+      .circle = crypto_circle },
 
     { "input", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING, RDP_MIGRATES,
       .chain_each = true, .fill = input_fill, .poll = input_poll },
     { "input-status", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING,
-      RDP_MIGRATES | RDP_SECOND, .queue = 1, .fill = input_fill_status },
+      RDP_MIGRATES | RDP_SECOND | RDP_AT_ONCE, .queue = 1,
+      .fill = input_fill_status },
 
     { "sound", SOUND, "", RDP_HOLDS_IDLE, 0, .queue = 2, .ctrl = 0,
       .payload = 1, .begin = sound_begin, .fill = sound_fill,
       .check = sound_check, .poll = sound_poll, .hold = rdp_hold_all },
-    { "sound-ctrl", SOUND, "", RDP_HOLDS_NOTHING, RDP_SECOND,
+    { "sound-ctrl", SOUND, "", RDP_HOLDS_NOTHING, RDP_SECOND | RDP_AT_ONCE,
       .fill = sound_fill_ctrl },
 
-    { "gpu", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING, RDP_MIGRATES,
-      .payload = 1, .fill = gpu_fill, .check = gpu_check },
+    { "gpu", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING,
+      RDP_MIGRATES | RDP_CIRCLE, .payload = 1, .fill = gpu_fill,
+      .check = gpu_check, .circle = gpu_circle },
     { "gpu-cursor", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING,
       RDP_MIGRATES | RDP_SECOND, .queue = 1, .fill = gpu_fill_cursor },
 };

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include "holder.h"
 #include "peer.h"
+#include "tap.h"
 
 #define PORT_SLOT       3
 #define BEHIND_PORT     32          /* slot 0 of bus 1 */
@@ -214,12 +215,17 @@ static int open_socket(RdpHolder *h)
 
 static char *backend_options(RdpHolder *h, int fd, bool destination)
 {
-    g_autofree char *number = g_strdup_printf("%d", fd);
+    g_autofree char *numbers = NULL;
 
     if (h->type->traits & RDP_STOPS) {
         return rdp_failing_disk(!destination);
     }
-    return g_strdup_printf(h->type->backend, h->dir ?: number);
+    if (h->type->traits & RDP_TAP) {
+        numbers = g_strdup_printf("%d:%d", h->taps[0], h->taps[1]);
+    } else {
+        numbers = g_strdup_printf("%d", fd);
+    }
+    return g_strdup_printf(h->type->backend, h->dir ?: numbers);
 }
 
 static char *device_options(RdpHolder *h)
@@ -272,6 +278,21 @@ void rdp_holder_find(RdpHolder *h)
     rdp_device_init(&h->dev, h->guest, BEHIND_PORT, "dev0");
 }
 
+bool rdp_holder_is_possible(const RdpHolderType *type)
+{
+    int taps[2];
+
+    if (!(type->traits & RDP_TAP)) {
+        return true;
+    }
+    if (!rdp_tap_new(taps)) {
+        return false;
+    }
+    close(taps[0]);
+    close(taps[1]);
+    return true;
+}
+
 RdpHolder *rdp_holder_start(const RdpHolderType *type,
                             const RdpVariant *variant,
                             const RdpMigrationFiles *files)
@@ -282,6 +303,9 @@ RdpHolder *rdp_holder_start(const RdpHolderType *type,
     h->variant = variant;
     if (type->traits & RDP_FOLDER) {
         open_folder(h);
+    }
+    if (type->traits & RDP_TAP) {
+        g_assert_true(rdp_tap_new(h->taps));
     }
     start_guest(h, files);
     h->base = h->guest->base + RDP_POOL_SIZE;
@@ -299,6 +323,10 @@ void rdp_holder_stop(RdpHolder *h)
     rdp_device_stop(&h->dev);
     if (h->type->traits & RDP_SOCKET) {
         close(h->peer);
+    }
+    if (h->type->traits & RDP_TAP) {
+        close(h->taps[0]);
+        close(h->taps[1]);
     }
     if (h->dir) {
         close_folder(h);
@@ -324,6 +352,13 @@ void rdp_holder_ring(RdpHolder *h, RdpRing *ring, uint16_t queue,
     rdp_ring_enable(ring);
 }
 
+void rdp_holder_renew_ring(RdpHolder *h, unsigned size)
+{
+    rdp_ring_reset(&h->ring);
+    h->area ^= 1;
+    rdp_holder_ring(h, &h->ring, h->type->queue, h->area, size);
+}
+
 void rdp_holder_begin(RdpHolder *h)
 {
     const RdpHolderType *type = h->type;
@@ -332,6 +367,9 @@ void rdp_holder_begin(RdpHolder *h)
                         (h->packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0) |
                         (h->variant->mmio ? 0 : BIT_ULL(VIRTIO_F_RING_RESET));
 
+    if (type->before) {
+        g_assert_true(rdp_negotiate(&h->dev, features | type->before));
+    }
     g_assert_true(rdp_negotiate(&h->dev, features));
     h->area ^= 1;
     h->ctrl_area ^= 1;

@@ -46,8 +46,10 @@ typedef enum RdpHold {
 #define RDP_IOEVENTFD   BIT(5)      /* has the property */
 #define RDP_IOTHREAD    BIT(6)
 #define RDP_MIGRATES    BIT(7)
-#define RDP_CIRCLE      BIT(8)      /* at once writes what the driver wants */
+#define RDP_CIRCLE      BIT(8)      /* has circle() */
 #define RDP_SECOND      BIT(9)      /* another queue of a device seen before */
+#define RDP_TAP         BIT(10)     /* of the back end, with two queues */
+#define RDP_AT_ONCE     BIT(11)     /* serves requests when it is notified */
 
 /* Where the device is, and which threads serve it */
 typedef struct RdpVariant {
@@ -68,6 +70,7 @@ typedef struct RdpHolderType {
     uint16_t queue;
     uint16_t ctrl;              /* the queue that begin() needs, if another */
     uint64_t features;
+    uint64_t before;            /* more features, of the driver before */
     bool chain_each;            /* each buffer is a chain of its own */
     unsigned payload;           /* the buffer that can be as long as you like */
 
@@ -78,6 +81,7 @@ typedef struct RdpHolderType {
     void (*poll)(RdpHolder *h);     /* let the device get on, again and again */
     void (*hold)(RdpHolder *h);     /* make requests and keep them in flight */
     void (*release)(RdpHolder *h);
+    void (*circle)(RdpHolder *h);   /* renew the ring: it never empties */
 } RdpHolderType;
 
 struct RdpHolder {
@@ -96,7 +100,7 @@ struct RdpHolder {
     bool held;                  /* hold() without release() */
 
     char *dir;
-    int peer, fifo;
+    int peer, fifo, taps[2];
     uint64_t encrypt, decrypt;  /* sessions of virtio-crypto */
     uint64_t sector;            /* of the next request for a disk */
     unsigned faults;            /* that were used up */
@@ -121,6 +125,8 @@ void rdp_holder_begin(RdpHolder *h);
 /* Lay out @ring of @size in @area, which is cleared */
 void rdp_holder_ring(RdpHolder *h, RdpRing *ring, uint16_t queue,
                      unsigned area, unsigned size);
+/* Reset the queue, and lay out its ring in the area that was not in use */
+void rdp_holder_renew_ring(RdpHolder *h, unsigned size);
 /* Lay out a request in h->bufs */
 void rdp_holder_lay_out(RdpHolder *h);
 /* Make one request available, or some, without a notification */
@@ -151,10 +157,7 @@ void rdp_hold_all(RdpHolder *h);
 void rdp_hold_one(RdpHolder *h);
 /* Options for a disk with sectors that fail once, and for a good one */
 char *rdp_failing_disk(bool fails);
-
-/* virtio-crypto: let the device encrypt a block ... */
-void rdp_holder_encrypt(RdpHolder *h, const void *plain, void *secret);
-/* ... and lay out a request that brings it back, in buffer 3 */
-void rdp_holder_lay_out_decrypt(RdpHolder *h, const void *secret);
+/* Whether the back end of the type can be had here */
+bool rdp_holder_is_possible(const RdpHolderType *type);
 
 #endif

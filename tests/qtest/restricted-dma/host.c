@@ -5,11 +5,12 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/units.h"
+#include <glib/gstdio.h>
+#include "guest.h"
 #include "host.h"
 
 #define ANSWER_USEC     G_USEC_PER_SEC
-#define ATTACK_SEC      60
+#define ATTACK_SEC      (RDP_WAIT_USEC / G_USEC_PER_SEC + 30)
 
 void rdp_assert_answers_since(QTestState *qts, int64_t since)
 {
@@ -31,6 +32,30 @@ void rdp_assert_survived(QTestState *qts)
 {
     rdp_assert_answers(qts);
     alarm(0);
+}
+
+char *rdp_log_new(void)
+{
+    char *path;
+    int fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    return path;
+}
+
+char **rdp_log_lines(const char *path)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return g_strsplit(text, "\n", -1);
+}
+
+void rdp_log_free(char *path)
+{
+    g_unlink(path);
+    g_free(path);
 }
 
 int64_t rdp_memory(QTestState *qts, const char *what)

@@ -182,13 +182,12 @@ void rdp_add_requests(const RdpRequest *requests, unsigned n)
     unsigned i;
 
     for (i = 0; i < n; i++) {
-        g_autofree char *path = g_strdup_printf("/restricted-dma/%s",
-                                                requests[i].name);
         g_autofree char *type = g_strndup(requests[i].device,
                                           strcspn(requests[i].device, ","));
 
         if (qtest_has_device(type)) {
-            qtest_add_data_func(path, &requests[i], test_request);
+            rdp_add_test(test_request, &requests[i], "/restricted-dma/%s",
+                         requests[i].name);
         }
     }
 }

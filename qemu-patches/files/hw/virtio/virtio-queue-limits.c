@@ -39,7 +39,7 @@
 #include "system/replay.h"
 
 #define SLICE_NS        (4 * SCALE_MS)
-#define FULL_SLICES     4
+#define FULL_SLICES     2
 #define ELEMENTS_MAX    (32 * MiB)
 
 /* Queues whose slice has not ended: of the main loop, and of this IOThread */
