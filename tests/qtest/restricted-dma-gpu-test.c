@@ -497,6 +497,7 @@ static void test_circle(void)
     const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1) |
                               BIT_ULL(VIRTIO_F_RING_PACKED);
     Gpu gpu = { };
+    uint64_t byte;
 
     /* With a pool, the time of the queue is limited as well */
     gpu.guest = rdp_start_device(&gpu.dev, rdp_machine(),
@@ -506,10 +507,11 @@ static void test_circle(void)
     gpu.ring.size = RDP_CIRCLE_SIZE;
     rdp_ring_enable(&gpu.ring);
     rdp_driver_ok(&gpu.dev);
-    rdp_circle_fill(&rdp_circle_gpu, &gpu.ring, gpu.guest->base + BACKING);
+    byte = rdp_circle_fill(&rdp_circle_gpu, &gpu.ring,
+                           gpu.guest->base + BACKING);
     rdp_begin_attack();
     rdp_ring_kick(&gpu.ring);
-    rdp_assert_circling(&gpu.ring);
+    rdp_assert_circling(gpu.guest, byte);
     rdp_assert_survived(gpu.guest->qts);
 
     rdp_setup(&gpu.dev, &gpu.ring, CTRL, features);

@@ -507,16 +507,16 @@ static void reset_full_queue(RdpHolder *h)
 /* Requests that make each other, without another CPU */
 static void circle(RdpHolder *h)
 {
-    h->type->circle(h);
+    h->circle = h->type->circle(h);
     assert_notified_in_time(h);
-    rdp_assert_circling(&h->ring);
+    rdp_assert_circling(h->guest, h->circle);
 }
 
 /* The machine stops, and goes on: so does the device */
 static void stop_and_go(RdpHolder *h)
 {
     rdp_settle(h->guest->qts);
-    rdp_assert_circling(&h->ring);
+    rdp_assert_circling(h->guest, h->circle);
 }
 
 /* Bounded memory: a request for much more than there is */

@@ -18,6 +18,7 @@
 
 #define REQUESTS    4
 #define SINK        0x1000          /* for the rest of each answer */
+#define UNWRITTEN   0xff
 
 #define DESC(ring, n, field) ((ring)->desc +                              \
                               (n) * sizeof(struct vring_packed_desc) +    \
@@ -73,7 +74,8 @@ static void put_chain(const RdpCircle *circle, RdpRing *ring, uint64_t place,
              VRING_DESC_F_WRITE);
 }
 
-void rdp_circle_fill(const RdpCircle *circle, RdpRing *ring, uint64_t place)
+uint64_t rdp_circle_fill(const RdpCircle *circle, RdpRing *ring,
+                         uint64_t place)
 {
     RdpGuest *guest = ring->dev->guest;
     unsigned n;
@@ -89,18 +91,13 @@ void rdp_circle_fill(const RdpCircle *circle, RdpRing *ring, uint64_t place)
     }
     put_chain(circle, ring, place, 1);
     put_chain(circle, ring, place, 0);
+    return place + SINK;
 }
 
-void rdp_assert_circling(RdpRing *ring)
+void rdp_assert_circling(RdpGuest *guest, uint64_t byte)
 {
-    QTestState *qts = ring->dev->guest->qts;
-    size_t len = rdp_ring_desc_size(ring);
-    g_autofree uint8_t *before = g_malloc(len);
-    g_autofree uint8_t *now = g_malloc(len);
-
-    qtest_bufread(qts, ring->desc, before, len);
-    RDP_WAIT_FOR((qtest_bufread(qts, ring->desc, now, len),
-                  memcmp(now, before, len)));
+    rdp_fill(guest, byte, UNWRITTEN, 1);
+    RDP_WAIT_FOR(qtest_readb(guest->qts, byte) != UNWRITTEN);
 }
 
 static void fill_gpu(uint8_t *request, uint32_t bytes)

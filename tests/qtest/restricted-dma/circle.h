@@ -29,10 +29,12 @@ extern const RdpCircle rdp_circle_gpu;
 
 /*
  * Fill a packed ring of RDP_CIRCLE_SIZE, of which the device has not used
- * anything yet.  The requests are at @place, a multiple of 64 KiB.
+ * anything yet.  The requests are at @place, a multiple of 64 KiB.  Returns
+ * where each answer writes the same byte, which is not 0xff.
  */
-void rdp_circle_fill(const RdpCircle *circle, RdpRing *ring, uint64_t place);
-/* The device is at it: what is in the ring changes */
-void rdp_assert_circling(RdpRing *ring);
+uint64_t rdp_circle_fill(const RdpCircle *circle, RdpRing *ring,
+                         uint64_t place);
+/* The device is at it: it writes that byte again */
+void rdp_assert_circling(RdpGuest *guest, uint64_t byte);
 
 #endif

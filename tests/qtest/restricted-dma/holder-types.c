@@ -24,11 +24,11 @@
 
 #define SECOND_NS   1000000000LL
 
-static void circle_with(RdpHolder *h, const RdpCircle *circle)
+static uint64_t circle_with(RdpHolder *h, const RdpCircle *circle)
 {
     rdp_holder_renew_ring(h, RDP_CIRCLE_SIZE);
-    rdp_circle_fill(circle, &h->ring,
-                    rdp_area(h, h->area) + RDP_AREA_BUFFERS);
+    return rdp_circle_fill(circle, &h->ring,
+                           rdp_area(h, h->area) + RDP_AREA_BUFFERS);
 }
 
 /* Disks that are slow, or fail, or hang */
@@ -344,10 +344,10 @@ static void p9_fill_echo(uint8_t *request, uint32_t bytes)
 static const RdpCircle p9_echo = { P9_VERSION, RDP_9P_TAG, p9_fill_echo };
 
 /* The first Tversion closes the file, so that no other has to wait for that */
-static void p9_circle(RdpHolder *h)
+static uint64_t p9_circle(RdpHolder *h)
 {
     p9_run(h, rdp_9p_version(RDP_9P_MSIZE, "9P2000.L"));
-    circle_with(h, &p9_echo);
+    return circle_with(h, &p9_echo);
 }
 
 /* virtio-crypto */
@@ -414,7 +414,7 @@ static struct vring_packed_desc crypto_circle_desc(RdpHolder *h,
     };
 }
 
-static void crypto_circle(RdpHolder *h)
+static uint64_t crypto_circle(RdpHolder *h)
 {
     uint64_t tables = rdp_area(h, h->area) + RDP_AREA_TABLES;
     struct vring_packed_desc desc;
@@ -439,6 +439,7 @@ static void crypto_circle(RdpHolder *h)
     memset(rdp_area_mem(h, h->area), 0, 2 * sizeof(desc));
     desc = crypto_circle_desc(h, tables, 0);
     memcpy(rdp_area_mem(h, h->area), &desc, sizeof(desc));
+    return h->bufs[4].addr;     /* the status */
 }
 
 static void crypto_check(RdpHolder *h)
@@ -546,9 +547,9 @@ static void gpu_check(RdpHolder *h)
                     VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
-static void gpu_circle(RdpHolder *h)
+static uint64_t gpu_circle(RdpHolder *h)
 {
-    circle_with(h, &rdp_circle_gpu);
+    return circle_with(h, &rdp_circle_gpu);
 }
 
 static void gpu_fill_cursor(RdpHolder *h)

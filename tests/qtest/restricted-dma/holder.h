@@ -81,7 +81,8 @@ typedef struct RdpHolderType {
     void (*poll)(RdpHolder *h);     /* let the device get on, again and again */
     void (*hold)(RdpHolder *h);     /* make requests and keep them in flight */
     void (*release)(RdpHolder *h);
-    void (*circle)(RdpHolder *h);   /* renew the ring: it never empties */
+    /* Renew the ring, so that it never empties; see rdp_circle_fill() */
+    uint64_t (*circle)(RdpHolder *h);
 } RdpHolderType;
 
 struct RdpHolder {
@@ -104,6 +105,7 @@ struct RdpHolder {
     uint64_t encrypt, decrypt;  /* sessions of virtio-crypto */
     uint64_t sector;            /* of the next request for a disk */
     unsigned faults;            /* that were used up */
+    uint64_t circle;            /* what circle() has returned */
 };
 
 const RdpHolderType *rdp_holder_types(unsigned *n);
