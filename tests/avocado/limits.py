@@ -93,7 +93,7 @@ class Limits(GuestTest):
         self.full_pool("2M", "packed=on")
 
     def test_full_larger_pool_packed(self) -> None:
-        self.full_pool("8M", "packed=on")
+        self.full_pool("4M", "packed=on")
 
     def test_full_pool_packed_no_indirect(self) -> None:
         self.full_pool("2M", "packed=on,indirect_desc=off")

@@ -72,7 +72,8 @@ class Secrecy(GuestTest):
             else:
                 machine.other_device(kind, words)
         machine.network().random().port("port")
-        return machine.other_device("e1000e", "netdev=user0")
+        machine.add("-netdev", "user,id=user1")
+        return machine.other_device("e1000e", "netdev=user1")
 
     def mark(self, guest: Guest) -> None:
         """Fills free memory with the marker, and frees it again."""
