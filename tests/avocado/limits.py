@@ -51,7 +51,10 @@ class Limits(GuestTest):
             image.truncate(WRITERS * BLOCKS * MIB)
         machine = self.our_machine(pool=pool, virtio=virtio)
         machine.disk(places.DISK, writable=False)
-        machine.image("scratch", scratch, writable=True)
+        # Slow enough for requests to pile up
+        machine.add("-drive", "if=none,id=scratch,format=raw,"
+                              f"file={scratch},"
+                              f"throttling.bps-total={32 * MIB}")
         machine.virtio("blk", "disk1", "drive=scratch")
         with self.start(machine) as guest:
             write = (f"for i in $(seq {WRITERS}); do pattern $i "
@@ -94,7 +97,7 @@ class Limits(GuestTest):
         self.full_pool("2M", "packed=on")
 
     def test_full_larger_pool_packed(self) -> None:
-        self.full_pool("4M", "packed=on")
+        self.full_pool("8M", "packed=on")
 
     def test_full_pool_packed_no_indirect(self) -> None:
         self.full_pool("2M", "packed=on,indirect_desc=off")

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files about the slots of bounce buffer pools share. swiotlb_slots.c
+ * explains the model.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_SEGMENT_H
+#define _KERNEL_DMA_SWIOTLB_SEGMENT_H
+
+#include <linux/bitops.h>
+#include <linux/cache.h>
+#include <linux/kernel.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include "swiotlb_slots.h"
+
+#define CHUNK_SLOTS	8
+#define SEGMENT_CHUNKS	64
+#define SEGMENT_SLOTS	(SEGMENT_CHUNKS * CHUNK_SLOTS)
+
+/* What is in a mapping's info, besides its size */
+#define INFO_SIZE_BITS	22
+#define INFO_SIZE	((1U << INFO_SIZE_BITS) - 1)
+#define INFO_PADDING_BITS (32 - INFO_SIZE_BITS)
+
+/* Instead of an area: the segment is free, or all of it is one mapping's */
+#define AREA_NONE	0xffff
+#define AREA_LARGE	0xfffe
+
+/* Segments and chunks are linked by their number plus one; 0 is the end */
+typedef u32 slot_link;
+
+/**
+ * struct swiotlb_segment - 256 KiB of a pool
+ * @free:	Bit n: all of chunk n is free.
+ * @next:	In the list of its area, or of free segments.
+ * @prev:	In the same list.
+ * @large:	The first segment of a mapping that ends in this one, plus one.
+ * @area:	The area that owns it, or AREA_NONE or AREA_LARGE.
+ * @longest:	Run of bits in @free.
+ * @slots:	Bit s of element n: slot s of chunk n is free.
+ * @starts:	Bit s: slot s is the first of a mapping.
+ * @chunk_next:	For each chunk, in the list of those with the same longest run.
+ * @chunk_prev:	In the same list.
+ * @orig_addr:	For the first slot of a mapping: what is mapped.
+ * @info:	For the first slot of a mapping: its size in bytes, and above
+ *		that the padding in slots.
+ */
+struct swiotlb_segment {
+	u64 free;
+	slot_link next;
+	slot_link prev;
+	slot_link large;
+	u16 area;
+	u8 longest;
+	u8 slots[SEGMENT_CHUNKS];
+	u64 starts[SEGMENT_SLOTS / 64];
+	slot_link chunk_next[SEGMENT_CHUNKS];
+	slot_link chunk_prev[SEGMENT_CHUNKS];
+	phys_addr_t orig_addr[SEGMENT_SLOTS];
+	u32 info[SEGMENT_SLOTS];
+};
+
+/**
+ * struct swiotlb_slot_area - segments that some CPUs take mappings from
+ * @lock:	Protects this and the segments of the area.
+ * @chunk_lists: Bit n: there are chunks with a longest run of n + 1 slots.
+ * @segment_lists: Bit n: there are segments with a longest run of n + 1 chunks.
+ * @used:	Slots taken.
+ * @chunks:	The first in each list of chunks.
+ * @segments:	The first in each list of segments.
+ */
+struct swiotlb_slot_area {
+	spinlock_t lock;
+	u32 chunk_lists;
+	u64 segment_lists;
+	unsigned long used;
+	slot_link chunks[CHUNK_SLOTS];
+	slot_link segments[SEGMENT_CHUNKS];
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct swiotlb_slots - the slots of a pool
+ * @skew:	Bytes between the beginning of the first segment and the pool.
+ * @number:	Physical address of the first segment, in segments.
+ * @nsegments:	Number of segments.
+ * @nareas:	Number of areas.
+ * @lock:	Protects the members below and the links of free segments.
+ * @free:	The free segment that became free last.
+ * @used_map:	Bit n: segment n is in use, or has a part outside the pool.
+ * @large_used:	Slots in segments that are AREA_LARGE.
+ * @areas:	The areas.
+ * @segments:	The segments.
+ */
+struct swiotlb_slots {
+	size_t skew;
+	u64 number;
+	unsigned int nsegments;
+	unsigned int nareas;
+	struct swiotlb_slot_area *areas;
+	struct swiotlb_segment *segments;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	slot_link free;
+	unsigned long *used_map;
+	unsigned long large_used;
+};
+
+/* A request, in slots */
+struct slot_want {
+	unsigned int n;		/* how many */
+	unsigned int mask;	/* these bits of the first one's number ... */
+	unsigned int at;	/* ... are those */
+	unsigned int boundary;	/* none in between is a multiple of it, or 0 */
+};
+
+/* Runs of bits */
+
+/* Bit n of the result: in @map, bits n to n + @len - 1 are set */
+static inline u64 runs_of(u64 map, unsigned int len)
+{
+	unsigned int have = 1;
+
+	for (; 2 * have <= len; have *= 2)
+		map &= map >> have;
+	return map & (map >> (len - have));
+}
+
+/* The length of the longest run of set bits in @map */
+static inline unsigned int longest_run(u64 map)
+{
+	u64 runs[6], found, next;
+	unsigned int len = 0;
+	int i;
+
+	if (!map || !~map)
+		return map ? 64 : 0;
+
+	/* runs[i]: where runs of 2^i begin */
+	runs[0] = map;
+	for (i = 1; i < 6; i++) {
+		runs[i] = runs[i - 1] & (runs[i - 1] >> (1 << (i - 1)));
+		if (!runs[i])
+			break;
+	}
+	for (found = ~0ULL; i-- > 0; ) {
+		next = found & (runs[i] >> len);
+		if (next) {
+			found = next;
+			len += 1 << i;
+		}
+	}
+	return len;
+}
+
+/* Bits @first to @first + @len - 1, of 64 */
+static inline u64 bit_range(unsigned int first, unsigned int len)
+{
+	return (len < 64 ? (1ULL << len) - 1 : ~0ULL) << first;
+}
+
+/* Where a run may begin: bit n is set if (n & @mask) == @at */
+static inline u64 aligned_bits(unsigned int mask, unsigned int at)
+{
+	u64 bits = 1ULL << at;
+	unsigned int step;
+
+	for (step = mask + 1; step < 64; step *= 2)
+		bits |= bits << step;
+	return bits;
+}
+
+static inline bool crosses(const struct slot_want *want, u64 first)
+{
+	return want->boundary &&
+	       (first & (want->boundary - 1)) + want->n > want->boundary;
+}
+
+/* Does an alignment of more than a segment let a mapping begin in this one? */
+static inline bool segment_fits(const struct swiotlb_slots *slots,
+				unsigned int segment,
+				const struct slot_want *want)
+{
+	return ((slots->number + segment) & (want->mask / SEGMENT_SLOTS)) ==
+	       want->at / SEGMENT_SLOTS;
+}
+
+/* Links */
+
+static inline struct swiotlb_segment *
+segment_at(const struct swiotlb_slots *slots, slot_link link)
+{
+	return &slots->segments[link - 1];
+}
+
+static inline slot_link link_of(const struct swiotlb_slots *slots,
+				const struct swiotlb_segment *segment)
+{
+	return segment - slots->segments + 1;
+}
+
+static inline unsigned int slots_of(size_t size)
+{
+	return DIV_ROUND_UP(size, SWIOTLB_SLOT_SIZE);
+}
+
+void swiotlb_area_add(struct swiotlb_slots *slots,
+		      struct swiotlb_slot_area *area,
+		      struct swiotlb_segment *segment, unsigned int longest);
+void swiotlb_area_remove(struct swiotlb_slots *slots,
+			 struct swiotlb_slot_area *area,
+			 struct swiotlb_segment *segment);
+bool swiotlb_area_grow(struct swiotlb_slots *slots,
+		       struct swiotlb_slot_area *area);
+void swiotlb_free_push(struct swiotlb_slots *slots,
+		       struct swiotlb_segment *segment);
+void swiotlb_free_remove(struct swiotlb_slots *slots,
+			 struct swiotlb_segment *segment);
+void swiotlb_flip_slots(struct swiotlb_slots *slots,
+			struct swiotlb_slot_area *area,
+			struct swiotlb_segment *segment,
+			unsigned int first, unsigned int n);
+void swiotlb_record(struct swiotlb_segment *segment, unsigned int first,
+		    const struct swiotlb_request *request);
+
+ssize_t swiotlb_take_large(struct swiotlb_slots *slots, unsigned int cpu,
+			   const struct slot_want *want,
+			   const struct swiotlb_request *request);
+void swiotlb_give_large(struct swiotlb_slots *slots,
+			struct swiotlb_segment *segment, unsigned int n);
+
+#endif /* _KERNEL_DMA_SWIOTLB_SEGMENT_H */

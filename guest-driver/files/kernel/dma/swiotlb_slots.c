@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slots of a bounce buffer pool.
+ *
+ * A pool is divided three times:
+ *
+ *   segment   256 KiB, physically aligned. No mapping of up to that size
+ *             crosses the end of one.
+ *   chunk     4 KiB. A segment has 64, so that a 64-bit word says which of them
+ *             are free.
+ *   slot      512 bytes. A mapping takes as many as it needs and no more: what
+ *             is left of its last chunk serves small mappings.
+ *
+ *   area 0                 area 1                      free segments
+ *   +----------------+     +----------------+          +-----------+
+ *   | segments by    |     |                |          | last freed|
+ *   | longest run of |     |      ...       |          | first     |
+ *   | free chunks:   |     |                |          +-----------+
+ *   | 1 2 3 .. 63 64 |                                   |   |   |
+ *   |   |      |     |                                  [ ] [ ] [ ]
+ *   |  [#..#] [#...] |
+ *   |                |      # used      . free
+ *   | chunks by      |
+ *   | longest run of |
+ *   | free slots:    |
+ *   | 1 2 .. 7       |
+ *   +----------------+
+ *
+ * An area for each CPU, or for some of them, owns segments. It knows the
+ * longest run in each, and takes a mapping from where the least is left. If it
+ * has no room, it takes over a free segment, and when there is none, the
+ * mapping is made in another area, which keeps its segments. A segment that
+ * becomes free goes back, but for one that each area keeps. So a single CPU can
+ * use the whole pool, and what was freed last is used first.
+ *
+ * A mapping of more than a segment takes a run of free segments, and the first
+ * part of the one after them. An area owns that last one.
+ *
+ * Locking: the lock of an area protects its lists and all that it owns. The
+ * lock of the pool, which is taken within it, protects the free segments. Other
+ * areas are looked at without their locks before these are taken. Nothing is
+ * shared by all CPUs as long as segments do not change their owner. All
+ * functions may be called in any context, except for those that create and
+ * destroy a pool.
+ *
+ * Cost: a few operations on 64-bit words, whatever the size of the pool and
+ * however full it is. A miss also looks at two words of each area. Mappings of
+ * more than a segment search a bit for each segment. For each slot there are 12
+ * bytes of metadata, and 1.3 for each slot on average besides.
+ */
+
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/spinlock.h>
+#include "swiotlb_segment.h"
+
+/* A mapping with alignment looks at so many segments that may have no room */
+#define TRIES		4
+
+static ssize_t take_slots(struct swiotlb_slots *slots,
+			  struct swiotlb_slot_area *area,
+			  struct swiotlb_segment *segment, unsigned int first,
+			  const struct slot_want *want,
+			  const struct swiotlb_request *request)
+{
+	swiotlb_flip_slots(slots, area, segment, first, want->n);
+	swiotlb_record(segment, first, request);
+	WRITE_ONCE(area->used, area->used + want->n);
+	return (segment - slots->segments) * SEGMENT_SLOTS + first;
+}
+
+/* Taking */
+
+/*
+ * The first slot of a chunk that a small mapping can begin at, where it finds
+ * @map, or CHUNK_SLOTS.
+ */
+static unsigned int find_slot(u8 map, unsigned int c,
+			      const struct slot_want *want)
+{
+	u64 runs = runs_of(map, want->n);
+	unsigned int first;
+
+	for (; runs; runs &= runs - 1) {
+		first = c * CHUNK_SLOTS + __ffs64(runs);
+		if (!((first ^ want->at) & want->mask & (SEGMENT_SLOTS - 1)) &&
+		    !crosses(want, first))
+			return first % CHUNK_SLOTS;
+	}
+	return CHUNK_SLOTS;
+}
+
+/* Take a small mapping from a chunk that is in use already. */
+static ssize_t take_small(struct swiotlb_slots *slots,
+			  struct swiotlb_slot_area *area,
+			  const struct slot_want *want,
+			  const struct swiotlb_request *request)
+{
+	u32 lists = area->chunk_lists & (~0U << (want->n - 1));
+	struct swiotlb_segment *segment;
+	unsigned int tries = TRIES, c, s;
+	slot_link link;
+
+	for (; lists; lists &= lists - 1) {
+		for (link = area->chunks[__ffs(lists)]; link && tries--;
+		     link = segment->chunk_next[c]) {
+			segment = &slots->segments[(link - 1) / SEGMENT_CHUNKS];
+			c = (link - 1) % SEGMENT_CHUNKS;
+			s = find_slot(segment->slots[c], c, want);
+			if (s < CHUNK_SLOTS &&
+			    segment_fits(slots, segment - slots->segments,
+					 want))
+				return take_slots(slots, area, segment,
+						  c * CHUNK_SLOTS + s, want,
+						  request);
+		}
+		if (!tries)
+			break;
+	}
+	return -1;
+}
+
+/* The first slot of a run of free chunks that has room, or SEGMENT_SLOTS */
+static unsigned int find_chunks(u64 free, unsigned int n,
+				const struct slot_want *want)
+{
+	unsigned int offset = want->at & want->mask & (CHUNK_SLOTS - 1), first;
+	u64 runs = runs_of(free, n);
+
+	if (want->mask >= CHUNK_SLOTS)
+		runs &= aligned_bits(want->mask / CHUNK_SLOTS,
+				     want->at % SEGMENT_SLOTS / CHUNK_SLOTS);
+	for (; runs; runs &= runs - 1) {
+		first = __ffs64(runs) * CHUNK_SLOTS + offset;
+		if (!crosses(want, first))
+			return first;
+	}
+	return SEGMENT_SLOTS;
+}
+
+/* Take a mapping from chunks that are wholly free. */
+static ssize_t take_chunks(struct swiotlb_slots *slots,
+			   struct swiotlb_slot_area *area,
+			   const struct slot_want *want,
+			   const struct swiotlb_request *request)
+{
+	unsigned int offset = want->at & want->mask & (CHUNK_SLOTS - 1);
+	unsigned int n = DIV_ROUND_UP(offset + want->n, CHUNK_SLOTS);
+	unsigned int tries = TRIES, first;
+	struct swiotlb_segment *segment;
+	slot_link link;
+	u64 lists;
+
+	if (n > SEGMENT_CHUNKS)
+		return -1;
+	lists = area->segment_lists & (~0ULL << (n - 1));
+	while (lists) {
+		/* The last try is where the longest run is */
+		unsigned int list = tries > 1 ? __ffs64(lists)
+					      : (fls64(lists) - 1);
+
+		for (link = area->segments[list]; link && tries;
+		     link = segment->next, tries--) {
+			segment = segment_at(slots, link);
+			first = find_chunks(segment->free, n, want);
+			if (first < SEGMENT_SLOTS &&
+			    segment_fits(slots, link - 1, want))
+				return take_slots(slots, area, segment, first,
+						  want, request);
+		}
+		if (!tries)
+			break;
+		lists &= ~(1ULL << list);
+	}
+	return -1;
+}
+
+static ssize_t take_from(struct swiotlb_slots *slots,
+			 struct swiotlb_slot_area *area,
+			 const struct slot_want *want,
+			 const struct swiotlb_request *request, bool grow)
+{
+	unsigned long flags;
+	ssize_t slot = -1;
+
+	spin_lock_irqsave(&area->lock, flags);
+	if (want->n < CHUNK_SLOTS)
+		slot = take_small(slots, area, want, request);
+	if (slot < 0)
+		slot = take_chunks(slots, area, want, request);
+	if (slot < 0 && grow && swiotlb_area_grow(slots, area))
+		slot = take_chunks(slots, area, want, request);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return slot;
+}
+
+/* Can @area have room? It is not locked, so this is a guess. */
+static bool may_have(const struct swiotlb_slot_area *area,
+		     const struct slot_want *want)
+{
+	unsigned int n = DIV_ROUND_UP(want->n, CHUNK_SLOTS);
+
+	if (READ_ONCE(area->segment_lists) & (~0ULL << (n - 1)))
+		return true;
+	return want->n < CHUNK_SLOTS &&
+	       READ_ONCE(area->chunk_lists) & (~0U << (want->n - 1));
+}
+
+static ssize_t take(struct swiotlb_slots *slots, unsigned int cpu,
+		    const struct slot_want *want,
+		    const struct swiotlb_request *request)
+{
+	unsigned int home = cpu % slots->nareas, i;
+	ssize_t slot;
+
+	slot = take_from(slots, &slots->areas[home], want, request, true);
+	for (i = 1; slot < 0 && i < slots->nareas; i++) {
+		struct swiotlb_slot_area *area =
+			&slots->areas[(home + i) % slots->nareas];
+
+		if (may_have(area, want))
+			slot = take_from(slots, area, want, request, false);
+	}
+	return slot;
+}
+
+/**
+ * swiotlb_slots_take() - take a piece of a pool
+ * @slots:	The slots of the pool.
+ * @cpu:	The CPU, or any number that spreads the callers.
+ * @request:	What is needed.
+ *
+ * Context: Any.
+ * Return: Offset of the piece in the pool, a multiple of SWIOTLB_SLOT_SIZE, or
+ * -ENOSPC.
+ */
+ssize_t swiotlb_slots_take(struct swiotlb_slots *slots, unsigned int cpu,
+			   const struct swiotlb_request *request)
+{
+	size_t align = max_t(size_t, request->align, SWIOTLB_SLOT_SIZE);
+	size_t mask = max_t(size_t, request->min_align, align) - 1;
+	struct slot_want want = {
+		.n = slots_of(request->size),
+		.mask = mask >> SWIOTLB_SLOT_SHIFT,
+		.at = (request->orig_addr & mask & ~(align - 1)) >>
+		      SWIOTLB_SLOT_SHIFT,
+		.boundary = min_t(u64, request->boundary >> SWIOTLB_SLOT_SHIFT,
+				  1U << 31),
+	};
+	ssize_t slot;
+
+	if (!request->size || request->size > SWIOTLB_SLOTS_MAX ||
+	    request->padding >> INFO_PADDING_BITS ||
+	    (want.boundary && want.n > want.boundary))
+		return -ENOSPC;
+
+	if (want.at % SEGMENT_SLOTS % CHUNK_SLOTS + want.n > SEGMENT_SLOTS)
+		slot = swiotlb_take_large(slots, cpu, &want, request);
+	else
+		slot = take(slots, cpu, &want, request);
+	return slot < 0 ? -ENOSPC
+			: (slot << SWIOTLB_SLOT_SHIFT) - slots->skew;
+}
+
+/* The segment and the slot where the mapping of @offset begins */
+static struct swiotlb_segment *find_start(struct swiotlb_slots *slots,
+					  size_t offset, unsigned int *first)
+{
+	struct swiotlb_segment *segment;
+	unsigned int slot, word;
+	u64 starts;
+
+	offset += slots->skew;
+	if (offset >> SWIOTLB_SEGMENT_SHIFT >= slots->nsegments)
+		return NULL;
+	segment = &slots->segments[offset >> SWIOTLB_SEGMENT_SHIFT];
+	slot = (offset >> SWIOTLB_SLOT_SHIFT) % SEGMENT_SLOTS;
+	for (;;) {
+		word = slot / 64;
+		starts = READ_ONCE(segment->starts[word]) &
+			 bit_range(0, slot % 64 + 1);
+		while (!starts && word--)
+			starts = READ_ONCE(segment->starts[word]);
+		if (starts) {
+			*first = word * 64 + (fls64(starts) - 1);
+			return segment;
+		}
+		if (!segment->large ||
+		    segment == segment_at(slots, segment->large))
+			return NULL;
+		segment = segment_at(slots, segment->large);
+		slot = SEGMENT_SLOTS - 1;
+	}
+}
+
+/**
+ * swiotlb_slots_find() - look a piece of a pool up by any address in it
+ * @slots:	The slots of the pool.
+ * @offset:	Of a byte of the piece. Nobody gives it back meanwhile.
+ * @mapping:	Set to what is known.
+ *
+ * Context: Any. No lock is taken.
+ * Return: false if nobody has taken a piece there.
+ */
+bool swiotlb_slots_find(struct swiotlb_slots *slots, size_t offset,
+			struct swiotlb_mapping *mapping)
+{
+	struct swiotlb_segment *segment;
+	unsigned int first;
+
+	segment = find_start(slots, offset, &first);
+	if (!segment)
+		return false;
+	mapping->start = (segment - slots->segments) << SWIOTLB_SEGMENT_SHIFT;
+	mapping->start += (first << SWIOTLB_SLOT_SHIFT) - slots->skew;
+	mapping->orig_addr = segment->orig_addr[first];
+	mapping->size = segment->info[first] & INFO_SIZE;
+	mapping->padding = segment->info[first] >> INFO_SIZE_BITS;
+	return offset - mapping->start <
+	       slots_of(mapping->size) << SWIOTLB_SLOT_SHIFT;
+}
+
+/**
+ * swiotlb_slots_give() - give a piece of a pool back
+ * @slots:	The slots of the pool.
+ * @offset:	Of a byte of the piece.
+ *
+ * Context: Any.
+ * Return: The bytes that are free again, or 0 if nobody had taken the piece.
+ */
+size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
+{
+	struct swiotlb_segment *segment;
+	struct swiotlb_slot_area *area;
+	unsigned int first, n;
+	unsigned long flags;
+
+	segment = find_start(slots, offset, &first);
+	if (!segment)
+		return 0;
+	n = slots_of(segment->info[first] & INFO_SIZE);
+	if (segment->area == AREA_LARGE) {
+		segment->starts[first / 64] = 0;
+		swiotlb_give_large(slots, segment, first + n);
+		return (size_t)n << SWIOTLB_SLOT_SHIFT;
+	}
+
+	area = &slots->areas[segment->area];
+	spin_lock_irqsave(&area->lock, flags);
+	WRITE_ONCE(segment->starts[first / 64],
+		   segment->starts[first / 64] & ~(1ULL << first % 64));
+	swiotlb_flip_slots(slots, area, segment, first, n);
+	WRITE_ONCE(area->used, area->used - n);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return (size_t)n << SWIOTLB_SLOT_SHIFT;
+}
+
+/**
+ * swiotlb_slots_used() - how much of a pool is taken?
+ * @slots:	The slots of the pool.
+ *
+ * Context: Any. No lock is taken.
+ * Return: Bytes, which may be wrong while others take and give.
+ */
+size_t swiotlb_slots_used(struct swiotlb_slots *slots)
+{
+	unsigned long used = READ_ONCE(slots->large_used);
+	unsigned int i;
+
+	for (i = 0; i < slots->nareas; i++)
+		used += READ_ONCE(slots->areas[i].used);
+	return used << SWIOTLB_SLOT_SHIFT;
+}
+
