@@ -7,10 +7,12 @@
 #include <kunit/test.h>
 #include <linux/acpi.h>
 #include <linux/bits.h>
+#include <linux/device.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include "restricted.h"
 
 /* An address far above everything in the machines that run this */
@@ -80,13 +82,18 @@ static void system_ram(struct kunit *test)
 /* What ACPI frees, a new device may have the address of. */
 static void node_is_held(struct kunit *test)
 {
-	struct acpi_device *adev = acpi_fetch_acpi_dev(ACPI_ROOT_OBJECT);
 	struct restricted_dma_desc desc = { .name = "kunit-refused" };
+	struct acpi_device *adev;
 	unsigned int before;
 
+	/* It stays, because the pool does. The system may not have ACPI. */
+	adev = kzalloc(sizeof(*adev), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, adev);
+	fwnode_init(&adev->fwnode, &acpi_device_fwnode_ops);
+	device_initialize(&adev->dev);
+
 	before = kref_read(&adev->dev.kobj.kref);
-	desc.fwnode = acpi_fwnode_handle(adev);
+	desc.fwnode = &adev->fwnode;
 	restricted_dma_pool_refuse(&desc);
 	KUNIT_EXPECT_EQ(test, kref_read(&adev->dev.kobj.kref), before + 1);
 }
