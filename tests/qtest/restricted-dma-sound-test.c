@@ -243,18 +243,19 @@ static void test_short(void)
 }
 
 /*
- * Interrupt messages that the driver addresses to the device itself.  If they
- * arrive, they stop it in the middle of what it is doing.
+ * Interrupt messages that the driver addresses to the device itself, or to the
+ * port that it is behind.  If they arrive, they stop it in the middle of what
+ * it is doing.
  */
 
-/* Let vector 0 write 0 to @addr */
-static void aim_message(RdpDevice *dev, uint64_t addr)
+/* Let vector 0 write @data to @addr */
+static void aim_message(RdpDevice *dev, uint64_t addr, uint32_t data)
 {
     uint64_t entry = dev->pci->msix_table_off;
     QPCIBar bar = dev->pci->msix_table_bar;
 
     qpci_io_writeq(dev->pci, bar, entry + PCI_MSIX_ENTRY_LOWER_ADDR, addr);
-    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA, 0);
+    qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_DATA, data);
     qpci_io_writel(dev->pci, bar, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
 }
 
@@ -281,9 +282,28 @@ static void test_interrupt(const void *request)
     rdp_client_start(&c, request, NO_AUDIO);
     qpci_msix_enable(c.dev.pci);
     aim_message(&c.dev, c.dev.bar.addr + c.dev.common +
-                        VIRTIO_PCI_COMMON_STATUS);
+                        VIRTIO_PCI_COMMON_STATUS, 0);
     raise_interrupt(&c);
-    aim_message(&c.dev, rdp_config_space(&c.dev) + PCI_COMMAND);
+    aim_message(&c.dev, rdp_config_space(&c.dev) + PCI_COMMAND, 0);
+    raise_interrupt(&c);
+    qpci_msix_disable(c.dev.pci);
+    rdp_device_stop(&c.dev);
+}
+
+/* A reset of the bus behind the port */
+static void test_interrupt_port(const void *request)
+{
+    RdpClient c = { .request = request };
+
+    c.guest = rdp_start(rdp_machine(), NO_AUDIO " -device pcie-root-port,"
+                        "id=port0,addr=%d -device %s,id=dev0,bus=port0,"
+                        "restricted-dma-pool=poola", RDP_SLOT,
+                        c.request->device);
+    rdp_bridge_init(c.guest, RDP_SLOT, 1);
+    rdp_device_init_at(&c.dev, c.guest, 1 << 8, "dev0");
+    qpci_msix_enable(c.dev.pci);
+    aim_message(&c.dev, rdp_ecam(c.guest) + (QPCI_DEVFN(RDP_SLOT, 0) << 12) +
+                        PCI_INTERRUPT_LINE, PCI_BRIDGE_CTL_BUS_RESET << 16);
     raise_interrupt(&c);
     qpci_msix_disable(c.dev.pci);
     rdp_device_stop(&c.dev);
@@ -299,6 +319,7 @@ int main(int argc, char **argv)
         { "queue-reset", test_queue_reset },
         { "size", test_size },
         { "interrupt", test_interrupt },
+        { "interrupt-port", test_interrupt_port },
     };
     static const char *const streams[] = {
         [PLAYBACK] = "playback", [CAPTURE] = "capture"
