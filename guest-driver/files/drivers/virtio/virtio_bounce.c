@@ -8,9 +8,10 @@
  * 2 KiB.
  *
  * So each queue has some coherent memory of the pool: one entry for each chain
- * that can be in the queue, or for as many of them as the size of the pool
- * allows. The small buffers of a chain and its table are copied to its entry.
- * Only what is too large for it, or finds it full, is mapped.
+ * that can be in the queue, or for some of them. The small buffers of a chain
+ * and its table are copied to its entry. What is too large for it, or finds it
+ * full, is mapped, and so is all of a chain that has none. Queues hand out the
+ * heads that were freed last, so most chains have one.
  *
  * An entry:
  *
@@ -45,8 +46,12 @@
 #define MAX_BUFFER	128U
 #define MAX_IN		2U
 
-/* A queue takes no more of its pool than one of so many parts */
-#define POOL_PARTS	256
+/*
+ * A queue takes no more of its pool than one of so many parts, in whole pages:
+ * a console has 66 queues, most of which are never used.
+ */
+#define POOL_PARTS	1024
+#define MAX_ENTRIES	64U
 
 /**
  * struct virtio_bounce_in - a buffer that the device writes to
@@ -104,8 +109,9 @@ struct virtio_bounce *virtio_bounce_create(struct device *dev, unsigned int num)
 	if (!dma_is_restricted(dev))
 		return NULL;
 
-	num = min_t(size_t, num,
-		    dma_restricted_size(dev) / POOL_PARTS / ENTRY_SIZE);
+	num = min_t(size_t, min(num, MAX_ENTRIES),
+		    ALIGN_DOWN(dma_restricted_size(dev) / POOL_PARTS,
+			       PAGE_SIZE) / ENTRY_SIZE);
 	if (!num)
 		return NULL;
 

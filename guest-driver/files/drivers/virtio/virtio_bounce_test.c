@@ -20,11 +20,11 @@
 #include <linux/string.h>
 #include "virtio_bounce.h"
 
-#define POOL_SIZE	SZ_1M
+#define POOL_SIZE	SZ_4M
 #define QUEUE_SIZE	64
 
-/* One of 256 parts of the pool has room for so many chains of 256 bytes */
-#define ENTRIES		(POOL_SIZE / 256 / 256)
+/* One of 1024 parts of the pool has room for so many chains of 256 bytes */
+#define ENTRIES		(POOL_SIZE / 1024 / 256)
 
 struct fixture {
 	struct device *dev;
