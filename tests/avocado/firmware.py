@@ -5,6 +5,7 @@ QEMU describes its pools well, so these tests bring their own tables.
 """
 
 from base64 import b64encode
+from pathlib import Path
 from typing import Sequence
 
 from restricted import GuestTest
@@ -143,12 +144,7 @@ class Firmware(GuestTest):
             self.assertRegex(guest.kernel_log(),
                              "virtio-pci 0000:.*restricted DMA pool")
             self.check_no_disk(guest)
-            pool = pools.only(guest)
-            table = ssdt.make(self.file("late.aml"),
-                              [ssdt.Pool([(pool["base"], pool["size"])])])
-            guest.run("mount -t configfs none /sys/kernel/config")
-            self.load(guest, table.read_bytes())
-            guest.run("rebind virtio-pci")
+            self.describe_pool(guest)
             scenes.verify_files(guest)
             self.assertEqual(pools.only(guest)["violations"], 0)
             guest.power_off()
@@ -161,12 +157,7 @@ class Firmware(GuestTest):
         machine = self.our_machine("acpi_no_static_ssdt")
         machine.disk(places.DISK, writable=False)
         with self.start(machine) as guest:
-            pool = pools.only(guest)
-            table = ssdt.make(self.file("late.aml"),
-                              [ssdt.Pool([(pool["base"], pool["size"])])])
-            guest.run("mount -t configfs none /sys/kernel/config")
-            self.load(guest, table.read_bytes())
-            guest.run("rebind virtio-pci")
+            table = self.describe_pool(guest)
             guest.run(f"rmdir {TABLE}")
             guest.wait_until("! ls -d /sys/bus/platform/devices/PRP0001*")
             scenes.verify_files(guest)
@@ -177,6 +168,16 @@ class Firmware(GuestTest):
             scenes.verify_files(guest)
             self.assertEqual(pools.only(guest)["violations"], 0)
             guest.power_off()
+
+    def describe_pool(self, guest: Guest) -> Path:
+        """Tells a running guest of QEMU's pool, and returns the table."""
+        pool = pools.only(guest)
+        table = ssdt.make(self.file("late.aml"),
+                          [ssdt.Pool([(pool["base"], pool["size"])])])
+        guest.run("mount -t configfs none /sys/kernel/config")
+        self.load(guest, table.read_bytes())
+        guest.run("rebind virtio-pci")
+        return table
 
     def load(self, guest: Guest, table: bytes) -> None:
         """Gives the running kernel a table and waits for its pool."""
