@@ -8,7 +8,7 @@ from testbed.arch import RISCV64
 
 class DeviceTree(DeviceTreeTest):
     """
-    :avocado: tags=arch
+    :avocado: tags=arch,slow
     """
 
     arch = RISCV64
