@@ -102,6 +102,48 @@ class Limits(GuestTest):
     def test_full_pool_packed_no_indirect(self) -> None:
         self.full_pool("2M", "packed=on,indirect_desc=off")
 
+    def test_receive_buffers_fill_the_pool(self) -> None:
+        """A network card fills the pool with receive buffers of 68 KiB.
+
+        The disk that shares the pool is read all the same, in requests as
+        large as it takes, and the card sends and receives.
+        """
+        machine = self.our_machine(pool="2M")
+        machine.disk(places.DISK, writable=False).user_network()
+        machine.virtio("net", "net0", "netdev=user0,mrg_rxbuf=off")
+        with self.start(machine) as guest:
+            guest.run("net-up")
+            guest.wait_until("[ $(awk '{ sum += $2 } END { print sum }' "
+                             "/sys/kernel/debug/swiotlb/*@*/io_tlb_failures) "
+                             "-gt 0 ]")
+            self.assertEqual(guest.try_run(f"{self.read('vda')}; wait",
+                                           PATIENCE), (0, []))
+            self.assertEqual(self.sums(guest), self.wanted_sums())
+            scenes.download(guest)
+            guest.power_off()
+
+    def test_larger_files_than_the_pool(self) -> None:
+        """Files of a 9p share are read in requests that fit into the pool."""
+        share = self.file("share")
+        share.mkdir()
+        data = disk.pattern(1, 4 * MIB)
+        for name in "abcd":
+            (share / name).write_bytes(data)
+        machine = self.our_machine(pool="2M")
+        machine.add("-fsdev", f"local,id=share,path={share},"
+                              "security_model=none,readonly=on")
+        machine.virtio("9p", "files", "fsdev=share,mount_tag=share")
+        with self.start(machine) as guest:
+            guest.run("mkdir -p /share && mount -t 9p -o "
+                      "trans=virtio,msize=262144 share /share")
+            status, sums = guest.try_run(
+                "for i in a b c d; do sha256sum </share/$i >/tmp/$i & done; "
+                "wait; cat /tmp/[abcd]", PATIENCE)
+            self.assertEqual(status, 0)
+            self.assertEqual([line.split()[0] for line in sums],
+                             [hashlib.sha256(data).hexdigest()] * 4)
+            guest.power_off()
+
     def test_pool_out_of_reach(self) -> None:
         """A 32-bit network card cannot reach a default pool above 4 GiB.
 

@@ -70,6 +70,7 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 void restricted_dma_pool_detach(struct device *dev);
 int restricted_dma_configure(struct device *dev);
 void restricted_dma_cleanup(struct device *dev);
+void restricted_dma_release(struct device *dev);
 phys_addr_t restricted_dma_phys_limit(struct device *dev);
 bool restricted_dma_supported(struct device *dev, u64 mask);
 void restricted_dma_report_unsupported(struct device *dev, u64 mask);
@@ -99,6 +100,10 @@ static inline int restricted_dma_configure(struct device *dev)
 }
 
 static inline void restricted_dma_cleanup(struct device *dev)
+{
+}
+
+static inline void restricted_dma_release(struct device *dev)
 {
 }
 

@@ -73,20 +73,6 @@ static bool restricted_dma_scanned;
 /* For the few bytes of each pool, an error path would not be worth it */
 #define RESTRICTED_DMA_GFP	(GFP_KERNEL | __GFP_NOFAIL)
 
-/* An allocator without memory, which fails each request */
-static struct io_tlb_mem *restricted_dma_empty_mem(void)
-{
-	struct io_tlb_mem *mem = kzalloc(sizeof(*mem), RESTRICTED_DMA_GFP);
-
-	mem->force_bounce = true;
-	mem->for_alloc = true;
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	spin_lock_init(&mem->lock);
-	INIT_LIST_HEAD_RCU(&mem->pools);
-#endif
-	return mem;
-}
-
 /*
  * Let @fwnode exist for ever. Otherwise a new node at the same address would be
  * taken for it.
@@ -161,7 +147,7 @@ DEFINE_SHOW_ATTRIBUTE(restricted_dma_devices);
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The new pool, or an ERR_PTR(): -EINVAL if the range is smaller than a
  * slot or goes past the end of the address space, -EEXIST if it overlaps
- * another pool, -ENOMEM if there is no memory for the slot table, or the error
+ * another pool, -ENOMEM if there is not enough memory, or the error
  * of set_memory_decrypted().
  */
 struct restricted_dma_pool *
@@ -201,7 +187,7 @@ struct restricted_dma_pool *
 restricted_dma_pool_refuse(const struct restricted_dma_desc *desc)
 {
 	guard(mutex)(&restricted_dma_mutex);
-	return restricted_dma_pool_add(desc, restricted_dma_empty_mem());
+	return restricted_dma_pool_add(desc, swiotlb_new_restricted(RESTRICTED_DMA_GFP));
 }
 
 /**

@@ -46,6 +46,7 @@
 #include <linux/property.h>
 #include <linux/swiotlb.h>
 #include "restricted.h"
+#include "swiotlb_reserve.h"
 
 /**
  * restricted_dma_is_direct() - does a device use direct mapping?
@@ -62,17 +63,6 @@ bool restricted_dma_is_direct(struct device *dev)
 	return !use_dma_iommu(dev) && !get_dma_ops(dev);
 }
 
-/* Attach @dev to @pool, and list it there for as long as a driver is bound. */
-static int restricted_dma_set_pool(struct device *dev,
-				   struct restricted_dma_pool *pool)
-{
-	int err = restricted_dma_pool_add_user(pool, dev);
-
-	if (!err)
-		swiotlb_dev_set_mem(dev, pool->mem);
-	return err;
-}
-
 /**
  * restricted_dma_pool_attach() - confine all DMA of a device to a pool
  * @pool:	The pool.
@@ -86,7 +76,8 @@ static int restricted_dma_set_pool(struct device *dev,
  * the same time. Takes restricted_dma_mutex.
  * Return: 0, -EOPNOTSUPP if the device does not use direct mapping, usually
  * because an IOMMU translates its addresses and it would bypass the pool, -ENXIO
- * if the pool is unusable, or -ENOMEM.
+ * if the pool is unusable, or -ENOMEM, also if the pool has no room for what each
+ * device has for itself.
  */
 int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 			       struct device *dev)
@@ -105,7 +96,10 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 		return -ENXIO;
 	}
 
-	err = restricted_dma_set_pool(dev, pool);
+	/* Even if this fails, it reaches no other memory */
+	err = swiotlb_dev_set_mem(dev, pool->mem);
+	if (!err)
+		err = restricted_dma_pool_add_user(pool, dev);
 	if (!err && !attached)
 		dev_info(dev, "attached to the pool of %#llx bytes at %#llx\n",
 			 (u64)pool->size, (u64)pool->base);
@@ -171,6 +165,7 @@ static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
 int restricted_dma_configure(struct device *dev)
 {
 	struct restricted_dma_pool *pool;
+	int err;
 
 	/* The bus sets no mask if it knows of no DMA */
 	if (!dev->dma_mask)
@@ -192,20 +187,41 @@ int restricted_dma_configure(struct device *dev)
 
 	if (!pool)
 		pool = READ_ONCE(restricted_dma_default);
-	return pool ? restricted_dma_set_pool(dev, pool) : 0;
+	if (!pool)
+		return 0;
+	err = swiotlb_dev_set_mem(dev, pool->mem);
+	/* Devices that do no DMA have the default pool, too */
+	if (err && pool != READ_ONCE(restricted_dma_default))
+		return err;
+	return restricted_dma_pool_add_user(pool, dev);
 }
 
 /**
  * restricted_dma_cleanup() - note that a device is no longer bound to a driver
- * @dev:	The device. It stays attached to its pool.
+ * @dev:	The device. It stays attached to its pool, and has its reserve as
+ *		long as something is mapped there.
  *
  * Context: Process context, may sleep. @dev is being unbound from a driver.
  * Takes restricted_dma_mutex.
  */
 void restricted_dma_cleanup(struct device *dev)
 {
-	if (dma_is_restricted(dev))
-		restricted_dma_remove_user(dev);
+	if (!dma_is_restricted(dev))
+		return;
+	restricted_dma_remove_user(dev);
+	if (!swiotlb_reserve_used(dev))
+		swiotlb_reserve_destroy(dev);
+}
+
+/**
+ * restricted_dma_release() - forget a device that ceases to exist
+ * @dev:	The device.
+ *
+ * Context: Process context.
+ */
+void restricted_dma_release(struct device *dev)
+{
+	swiotlb_reserve_destroy(dev);
 }
 
 /**

@@ -25,8 +25,6 @@
 #include "restricted.h"
 
 #define POOL_SIZE	SZ_1M
-/* What swiotlb can map at once, in a pool without alignment rules */
-#define MAP_MAX		SZ_256K
 #define THREADS		4
 #define ROUNDS		2000
 
@@ -561,14 +559,17 @@ static void kept_mapping_is_synced_in_parts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buf[0], 0);
 }
 
-/* Map @size bytes until the pool is full. Return how often they fit. */
-static int fill(struct fixture *f, void *buf, size_t size, dma_addr_t *addrs,
-		int max)
+/*
+ * Map @size bytes in one direction until nothing is left. Return how often they
+ * fit.
+ */
+static int fill(struct fixture *f, void *buf, size_t size,
+		enum dma_data_direction dir, dma_addr_t *addrs, int max)
 {
 	int count = 0;
 
 	while (count < max) {
-		addrs[count] = dma_map_single(f->dev, buf, size, DMA_TO_DEVICE);
+		addrs[count] = dma_map_single(f->dev, buf, size, dir);
 		if (dma_mapping_error(f->dev, addrs[count]))
 			break;
 		count++;
@@ -579,25 +580,33 @@ static int fill(struct fixture *f, void *buf, size_t size, dma_addr_t *addrs,
 static void full_pool_is_an_error(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	dma_addr_t addrs[POOL_SIZE / MAP_MAX + 1];
-	void *buf = kunit_kzalloc(test, MAP_MAX, GFP_KERNEL);
+	int max = POOL_SIZE / SZ_4K + 1, first = 0;
+	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t *addrs = kunit_kcalloc(test, max, sizeof(*addrs),
+					  GFP_KERNEL);
+	dma_addr_t addr;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_NOT_NULL(test, addrs);
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
 	for (int round = 0; round < 2; round++) {
-		int count = fill(f, buf, MAP_MAX, addrs, ARRAY_SIZE(addrs));
+		int count = fill(f, buf, SZ_4K, DMA_TO_DEVICE, addrs, max);
 
-		KUNIT_EXPECT_EQ(test, count, POOL_SIZE / MAP_MAX);
-		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K,
-							   &addrs[count],
+		KUNIT_EXPECT_GT(test, count, max / 2);
+		KUNIT_EXPECT_LT(test, count, max);
+		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K, &addr,
 							   GFP_KERNEL |
 							   __GFP_NOWARN));
 		for (int i = 0; i < count; i++) {
 			KUNIT_EXPECT_TRUE(test,
-					  inside(f->base, addrs[i], MAP_MAX));
-			dma_unmap_single(f->dev, addrs[i], MAP_MAX,
+					  inside(f->base, addrs[i], SZ_4K));
+			dma_unmap_single(f->dev, addrs[i], SZ_4K,
 					 DMA_TO_DEVICE);
 		}
+		/* What was given back can be used again, all of it */
+		if (!round)
+			first = count;
+		KUNIT_EXPECT_EQ(test, count, first);
 	}
 }
 
@@ -616,14 +625,19 @@ static void expect_end_is_kept(struct kunit *test, phys_addr_t base,
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(pool, f->dev));
 	for (int round = 0; round < 2; round++) {
-		int count = fill(f, buf, IO_TLB_SIZE, addrs, slots + 1);
+		/* Each direction has slots of its own */
+		int out = fill(f, buf, IO_TLB_SIZE, DMA_TO_DEVICE, addrs,
+			       slots + 1);
+		int count = out + fill(f, buf, IO_TLB_SIZE, DMA_FROM_DEVICE,
+				       addrs + out, slots + 1 - out);
 
 		KUNIT_EXPECT_EQ(test, count, slots);
 		while (count--) {
 			KUNIT_EXPECT_GE(test, addrs[count], base);
 			KUNIT_EXPECT_LT(test, addrs[count], base + size);
 			dma_unmap_single(f->dev, addrs[count], IO_TLB_SIZE,
-					 DMA_TO_DEVICE);
+					 count < out ? DMA_TO_DEVICE :
+						       DMA_FROM_DEVICE);
 		}
 	}
 }
@@ -633,7 +647,7 @@ static void odd_pools_keep_their_end(struct kunit *test)
 	struct fixture *f = test->priv;
 	phys_addr_t base = f->base + POOL_SIZE;
 	static const size_t sizes[] = {
-		PAGE_SIZE, 3 * PAGE_SIZE, SZ_64K, MAP_MAX + 2 * PAGE_SIZE,
+		PAGE_SIZE, 3 * PAGE_SIZE, SZ_64K, SZ_256K + 2 * PAGE_SIZE,
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {

@@ -24,8 +24,8 @@ static unsigned int find_segments(const struct swiotlb_slots *slots,
 		if (first + count > slots->nsegments)
 			return slots->nsegments;
 		if (segment_fits(slots, first, want) &&
-		    !crosses(want, (slots->number + first) * SEGMENT_SLOTS +
-				   want->at % SEGMENT_SLOTS))
+		    !crosses(want, slots->number + first,
+			     want->at % SEGMENT_SLOTS))
 			return first;
 	}
 }
@@ -41,8 +41,11 @@ static void take_segments(struct swiotlb_slots *slots,
 		swiotlb_free_remove(slots, segment);
 		segment->area = AREA_LARGE;
 		segment->large = first + 1;
-		slots->large_used += SEGMENT_SLOTS;
+		WRITE_ONCE(slots->large_used,
+			   slots->large_used + SEGMENT_SLOTS);
 	}
+	if (slots->large_used > READ_ONCE(slots->large_most))
+		WRITE_ONCE(slots->large_most, slots->large_used);
 	if (!n)
 		return;
 	swiotlb_free_remove(slots, segment);
@@ -50,14 +53,15 @@ static void take_segments(struct swiotlb_slots *slots,
 	segment->large = first + 1;
 	swiotlb_area_add(slots, area, segment, SEGMENT_CHUNKS);
 	swiotlb_flip_slots(slots, area, segment, 0, n);
-	WRITE_ONCE(area->used, area->used + n);
+	area_use(area, n);
 }
 
 static ssize_t try_large(struct swiotlb_slots *slots, unsigned int cpu,
 			 const struct slot_want *want,
 			 const struct swiotlb_request *request)
 {
-	struct swiotlb_slot_area *area = &slots->areas[cpu % slots->nareas];
+	struct swiotlb_slot_area *area =
+		&slots->areas[home_area(slots, cpu, want->n)];
 	unsigned int offset = want->at % SEGMENT_SLOTS, first;
 	unsigned long flags;
 
@@ -123,7 +127,8 @@ void swiotlb_give_large(struct swiotlb_slots *slots,
 	for (; n >= SEGMENT_SLOTS; n -= SEGMENT_SLOTS, segment++) {
 		segment->large = 0;
 		swiotlb_free_push(slots, segment);
-		slots->large_used -= SEGMENT_SLOTS;
+		WRITE_ONCE(slots->large_used,
+			   slots->large_used - SEGMENT_SLOTS);
 	}
 	spin_unlock_irqrestore(&slots->lock, flags);
 	if (!n)

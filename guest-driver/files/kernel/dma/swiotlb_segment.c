@@ -6,10 +6,10 @@
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include "swiotlb_segment.h"
@@ -19,7 +19,7 @@ static void segment_push(struct swiotlb_slots *slots, slot_link *head,
 {
 	segment->prev = 0;
 	segment->next = *head;
-	*head = link_of(slots, segment);
+	WRITE_ONCE(*head, link_of(slots, segment));
 	if (segment->next)
 		segment_at(slots, segment->next)->prev = *head;
 }
@@ -30,7 +30,7 @@ static void segment_unlink(struct swiotlb_slots *slots, slot_link *head,
 	if (segment->prev)
 		segment_at(slots, segment->prev)->next = segment->next;
 	else
-		*head = segment->next;
+		WRITE_ONCE(*head, segment->next);
 	if (segment->next)
 		segment_at(slots, segment->next)->prev = segment->prev;
 }
@@ -106,8 +106,7 @@ void swiotlb_free_push(struct swiotlb_slots *slots,
 {
 	segment->area = AREA_NONE;
 	segment_push(slots, &slots->free, segment);
-	if (segment->free == ~0ULL)
-		__clear_bit(segment - slots->segments, slots->used_map);
+	__clear_bit(segment - slots->segments, slots->used_map);
 }
 
 void swiotlb_free_remove(struct swiotlb_slots *slots,
@@ -117,12 +116,26 @@ void swiotlb_free_remove(struct swiotlb_slots *slots,
 	__set_bit(segment - slots->segments, slots->used_map);
 }
 
+/* Let @area own a segment that was nobody's. */
+static void area_adopt(struct swiotlb_slots *slots,
+		       struct swiotlb_slot_area *area,
+		       struct swiotlb_segment *segment)
+{
+	unsigned int c;
+
+	segment->area = area - slots->areas;
+	swiotlb_area_add(slots, area, segment, longest_run(segment->free));
+	for (c = 0; c < SEGMENT_CHUNKS; c++) {
+		if (segment->slots[c] && !(segment->free >> c & 1))
+			area_add_chunk(slots, area, segment, c);
+	}
+}
+
 /* Let @area have one more segment. Its lock is held. */
 bool swiotlb_area_grow(struct swiotlb_slots *slots,
 		       struct swiotlb_slot_area *area)
 {
 	struct swiotlb_segment *segment = NULL;
-	unsigned int c;
 
 	if (!READ_ONCE(slots->free))
 		return false;
@@ -130,25 +143,23 @@ bool swiotlb_area_grow(struct swiotlb_slots *slots,
 	if (slots->free) {
 		segment = segment_at(slots, slots->free);
 		swiotlb_free_remove(slots, segment);
-		segment->area = area - slots->areas;
 	}
 	spin_unlock(&slots->lock);
 	if (!segment)
 		return false;
-	swiotlb_area_add(slots, area, segment, longest_run(segment->free));
-	for (c = 0; c < SEGMENT_CHUNKS; c++) {
-		if (segment->slots[c] && !(segment->free >> c & 1))
-			area_add_chunk(slots, area, segment, c);
-	}
+	area_adopt(slots, area, segment);
 	return true;
 }
 
-/* All of a segment has become free: keep one, give the others back. */
+/*
+ * All of a segment has become free: keep one, give the others back. If the pool
+ * has no other, somebody may wait for it.
+ */
 static void area_shrink(struct swiotlb_slots *slots,
 			struct swiotlb_slot_area *area,
 			struct swiotlb_segment *segment)
 {
-	if (!area->segments[SEGMENT_CHUNKS - 1]) {
+	if (!area->segments[SEGMENT_CHUNKS - 1] && READ_ONCE(slots->free)) {
 		swiotlb_area_add(slots, area, segment, SEGMENT_CHUNKS);
 		return;
 	}
@@ -224,7 +235,10 @@ void swiotlb_record(struct swiotlb_segment *segment, unsigned int first,
 		   segment->starts[first / 64] | 1ULL << first % 64);
 }
 
-/* What is outside the pool is taken for ever. */
+/*
+ * What is outside the pool is taken for ever. So a segment that has a part
+ * outside never becomes free, and stays with the area that gets it here.
+ */
 static void swiotlb_segment_init(struct swiotlb_slots *slots,
 				 struct swiotlb_segment *segment, size_t end)
 {
@@ -239,64 +253,77 @@ static void swiotlb_segment_init(struct swiotlb_slots *slots,
 		if (segment->slots[i] == 0xff)
 			segment->free |= 1ULL << i;
 	}
+	if (segment->free == ~0ULL) {
+		swiotlb_free_push(slots, segment);
+	} else {
+		i = segment == slots->segments ? 0 : slots->nareas - 1;
+		area_adopt(slots, &slots->areas[i], segment);
+	}
+}
+
+/* Where in the description of a pool are its parts? Return its size. */
+static size_t lay_out(phys_addr_t base, size_t size, unsigned int nareas,
+		      size_t *areas, size_t *segments, size_t *map)
+{
+	size_t nsegments = DIV_ROUND_UP((base & (SWIOTLB_SEGMENT_SIZE - 1)) +
+					size, SWIOTLB_SEGMENT_SIZE);
+
+	*areas = ALIGN(sizeof(struct swiotlb_slots), SMP_CACHE_BYTES);
+	*segments = *areas + KINDS * nareas * sizeof(struct swiotlb_slot_area);
+	*map = *segments + nsegments * sizeof(struct swiotlb_segment);
+	return *map + BITS_TO_LONGS(nsegments) * sizeof(long);
 }
 
 /**
- * swiotlb_slots_create() - describe the slots of a new pool
+ * swiotlb_slots_bytes() - how large is the description of a pool?
  * @base:	Physical address of the pool, a multiple of SWIOTLB_SLOT_SIZE.
  * @size:	In bytes.
- * @nareas:	Number of areas, from 1 to 65534.
- * @nid:	NUMA node for the description, or NUMA_NO_NODE.
+ * @nareas:	How many CPUs have areas of their own, from 1 to 32766.
  *
- * Context: Process context, may sleep.
- * Return: The slots, or NULL if there is not enough memory.
+ * Context: Any.
+ * Return: Bytes, in whole pages: no allocator of the kernel gives these an
+ * address within a cache line.
  */
-struct swiotlb_slots *swiotlb_slots_create(phys_addr_t base, size_t size,
-					   unsigned int nareas, int nid)
+size_t swiotlb_slots_bytes(phys_addr_t base, size_t size, unsigned int nareas)
 {
-	struct swiotlb_slots *slots;
+	size_t areas, segments, map;
+
+	return PAGE_ALIGN(lay_out(base, size, nareas, &areas, &segments, &map));
+}
+
+/**
+ * swiotlb_slots_init() - describe the slots of a new pool
+ * @memory:	Zeroed, of the size that swiotlb_slots_bytes() says. The caller
+ *		frees it when the pool is gone.
+ * @base:	Physical address of the pool, a multiple of SWIOTLB_SLOT_SIZE.
+ * @size:	In bytes.
+ * @nareas:	How many CPUs have areas of their own, from 1 to 32766.
+ *
+ * Context: Any.
+ * Return: The slots, at the beginning of @memory.
+ */
+struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
+					 size_t size, unsigned int nareas)
+{
+	struct swiotlb_slots *slots = memory;
+	size_t areas, segments, map;
 	unsigned int i;
 
-	slots = kzalloc_node(sizeof(*slots), GFP_KERNEL, nid);
-	if (!slots)
-		return NULL;
+	lay_out(base, size, nareas, &areas, &segments, &map);
+	slots->areas = memory + areas;
+	slots->segments = memory + segments;
+	slots->used_map = memory + map;
 	slots->skew = base & (SWIOTLB_SEGMENT_SIZE - 1);
 	slots->number = base >> SWIOTLB_SEGMENT_SHIFT;
 	slots->nsegments = DIV_ROUND_UP(slots->skew + size,
 					SWIOTLB_SEGMENT_SIZE);
-	slots->nareas = nareas;
+	slots->nareas = KINDS * nareas;
 	spin_lock_init(&slots->lock);
-	slots->areas = kvcalloc_node(nareas, sizeof(*slots->areas), GFP_KERNEL,
-				     nid);
-	slots->segments = kvcalloc_node(slots->nsegments,
-					sizeof(*slots->segments), GFP_KERNEL,
-					nid);
-	slots->used_map = bitmap_zalloc_node(slots->nsegments, GFP_KERNEL, nid);
-	if (!slots->areas || !slots->segments || !slots->used_map) {
-		swiotlb_slots_destroy(slots);
-		return NULL;
-	}
-	for (i = 0; i < nareas; i++)
+	for (i = 0; i < slots->nareas; i++)
 		spin_lock_init(&slots->areas[i].lock);
 	bitmap_fill(slots->used_map, slots->nsegments);
-	for (i = slots->nsegments; i-- > 0; ) {
+	for (i = slots->nsegments; i-- > 0; )
 		swiotlb_segment_init(slots, &slots->segments[i],
 				     slots->skew + size);
-		swiotlb_free_push(slots, &slots->segments[i]);
-	}
 	return slots;
-}
-
-/**
- * swiotlb_slots_destroy() - free the description of a pool
- * @slots:	The slots of the pool.
- *
- * Context: Process context.
- */
-void swiotlb_slots_destroy(struct swiotlb_slots *slots)
-{
-	bitmap_free(slots->used_map);
-	kvfree(slots->segments);
-	kvfree(slots->areas);
-	kfree(slots);
 }

@@ -8,6 +8,7 @@
 
 #include <linux/bitops.h>
 #include <linux/cache.h>
+#include <linux/compiler.h>
 #include <linux/kernel.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -21,6 +22,9 @@
 #define INFO_SIZE_BITS	22
 #define INFO_SIZE	((1U << INFO_SIZE_BITS) - 1)
 #define INFO_PADDING_BITS (32 - INFO_SIZE_BITS)
+
+/* Areas come in pairs, for small mappings and for large ones */
+#define KINDS		2
 
 /* Instead of an area: the segment is free, or all of it is one mapping's */
 #define AREA_NONE	0xffff
@@ -66,6 +70,7 @@ struct swiotlb_segment {
  * @chunk_lists: Bit n: there are chunks with a longest run of n + 1 slots.
  * @segment_lists: Bit n: there are segments with a longest run of n + 1 chunks.
  * @used:	Slots taken.
+ * @most:	The largest @used so far.
  * @chunks:	The first in each list of chunks.
  * @segments:	The first in each list of segments.
  */
@@ -74,6 +79,7 @@ struct swiotlb_slot_area {
 	u32 chunk_lists;
 	u64 segment_lists;
 	unsigned long used;
+	unsigned long most;
 	slot_link chunks[CHUNK_SLOTS];
 	slot_link segments[SEGMENT_CHUNKS];
 } ____cacheline_aligned_in_smp;
@@ -83,11 +89,12 @@ struct swiotlb_slot_area {
  * @skew:	Bytes between the beginning of the first segment and the pool.
  * @number:	Physical address of the first segment, in segments.
  * @nsegments:	Number of segments.
- * @nareas:	Number of areas.
+ * @nareas:	Number of areas, of both kinds.
  * @lock:	Protects the members below and the links of free segments.
  * @free:	The free segment that became free last.
  * @used_map:	Bit n: segment n is in use, or has a part outside the pool.
  * @large_used:	Slots in segments that are AREA_LARGE.
+ * @large_most:	The largest @large_used so far.
  * @areas:	The areas.
  * @segments:	The segments.
  */
@@ -103,6 +110,7 @@ struct swiotlb_slots {
 	slot_link free;
 	unsigned long *used_map;
 	unsigned long large_used;
+	unsigned long large_most;
 };
 
 /* A request, in slots */
@@ -111,6 +119,7 @@ struct slot_want {
 	unsigned int mask;	/* these bits of the first one's number ... */
 	unsigned int at;	/* ... are those */
 	unsigned int boundary;	/* none in between is a multiple of it, or 0 */
+	unsigned int bus;	/* ... if this is added to their number */
 };
 
 /* Runs of bits */
@@ -169,10 +178,17 @@ static inline u64 aligned_bits(unsigned int mask, unsigned int at)
 	return bits;
 }
 
-static inline bool crosses(const struct slot_want *want, u64 first)
+/*
+ * Is the boundary within a mapping that begins at slot @first of a segment?
+ * The number of the segment is that of its address.
+ */
+static inline bool crosses(const struct slot_want *want, unsigned int number,
+			   unsigned int first)
 {
+	unsigned int at = number * SEGMENT_SLOTS + first + want->bus;
+
 	return want->boundary &&
-	       (first & (want->boundary - 1)) + want->n > want->boundary;
+	       (at & (want->boundary - 1)) + want->n > want->boundary;
 }
 
 /* Does an alignment of more than a segment let a mapping begin in this one? */
@@ -198,9 +214,31 @@ static inline slot_link link_of(const struct swiotlb_slots *slots,
 	return segment - slots->segments + 1;
 }
 
+/* The number of a segment among those of all memory */
+static inline unsigned int number_of(const struct swiotlb_slots *slots,
+				     const struct swiotlb_segment *segment)
+{
+	return slots->number + (segment - slots->segments);
+}
+
+/* Count @n more slots as taken. The lock of @area is held. */
+static inline void area_use(struct swiotlb_slot_area *area, unsigned int n)
+{
+	WRITE_ONCE(area->used, area->used + n);
+	if (area->used > READ_ONCE(area->most))
+		WRITE_ONCE(area->most, area->used);
+}
+
 static inline unsigned int slots_of(size_t size)
 {
 	return DIV_ROUND_UP(size, SWIOTLB_SLOT_SIZE);
+}
+
+/* The area from which a CPU takes mappings of @n slots first */
+static inline unsigned int home_area(const struct swiotlb_slots *slots,
+				     unsigned int cpu, unsigned int n)
+{
+	return cpu % (slots->nareas / KINDS) * KINDS + (n > CHUNK_SLOTS);
 }
 
 void swiotlb_area_add(struct swiotlb_slots *slots,

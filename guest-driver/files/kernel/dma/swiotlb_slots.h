@@ -25,6 +25,8 @@ struct swiotlb_slots;
  * @min_align:	The bits of @orig_addr below this power of two, and not below
  *		@align, are those of the address as well; 1 for none.
  * @boundary:	No multiple of this power of two is inside; 0 for none.
+ * @bus_offset:	What the device adds to a physical address. Alignment and
+ *		boundary are about the sum. A multiple of SWIOTLB_SLOT_SIZE.
  * @padding:	Slots to skip before the data begins; remembered only.
  */
 struct swiotlb_request {
@@ -33,6 +35,7 @@ struct swiotlb_request {
 	size_t align;
 	size_t min_align;
 	u64 boundary;
+	u64 bus_offset;
 	unsigned int padding;
 };
 
@@ -50,14 +53,16 @@ struct swiotlb_mapping {
 	unsigned int padding;
 };
 
-struct swiotlb_slots *swiotlb_slots_create(phys_addr_t base, size_t size,
-					   unsigned int nareas, int nid);
-void swiotlb_slots_destroy(struct swiotlb_slots *slots);
+size_t swiotlb_slots_bytes(phys_addr_t base, size_t size, unsigned int nareas);
+struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
+					 size_t size, unsigned int nareas);
 ssize_t swiotlb_slots_take(struct swiotlb_slots *slots, unsigned int cpu,
 			   const struct swiotlb_request *request);
 bool swiotlb_slots_find(struct swiotlb_slots *slots, size_t offset,
 			struct swiotlb_mapping *mapping);
 size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t start);
 size_t swiotlb_slots_used(struct swiotlb_slots *slots);
+size_t swiotlb_slots_hiwater(struct swiotlb_slots *slots);
+size_t swiotlb_slots_reset_hiwater(struct swiotlb_slots *slots);
 
 #endif /* _KERNEL_DMA_SWIOTLB_SLOTS_H */

@@ -6,13 +6,13 @@
  * are made up.
  */
 
+#include <kunit/resource.h>
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/math.h>
 #include <linux/mm.h>
-#include <linux/numa.h>
 #include <linux/prandom.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -65,9 +65,12 @@ static unsigned int slots_of(size_t size)
 	return DIV_ROUND_UP(size, SWIOTLB_SLOT_SIZE);
 }
 
+KUNIT_DEFINE_ACTION_WRAPPER(free_memory, kvfree, const void *);
+
 static struct model *new_model(struct kunit *test, const struct pool *pool)
 {
 	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	void *memory;
 
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	m->pool = pool;
@@ -78,9 +81,13 @@ static struct model *new_model(struct kunit *test, const struct pool *pool)
 				  GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m->taken);
 	KUNIT_ASSERT_NOT_NULL(test, m->pieces);
-	m->slots = swiotlb_slots_create(pool->base, pool->size, pool->nareas,
-					NUMA_NO_NODE);
-	KUNIT_ASSERT_NOT_NULL(test, m->slots);
+	memory = kvzalloc(swiotlb_slots_bytes(pool->base, pool->size,
+					      pool->nareas), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_memory,
+							   memory));
+	m->slots = swiotlb_slots_init(memory, pool->base, pool->size,
+				      pool->nareas);
 	return m;
 }
 
@@ -100,6 +107,7 @@ static struct swiotlb_request random_request(struct model *m)
 		.align = 1,
 		.min_align = 1,
 		.padding = pick(m, 1024),
+		.bus_offset = pick(m, 4) ? 0 : (u64)pick(m, 1 << 28) << 12,
 	};
 
 	switch (pick(m, 8)) {
@@ -130,7 +138,7 @@ static void check_piece(struct kunit *test, struct model *m, size_t offset,
 {
 	unsigned int first = offset >> SWIOTLB_SLOT_SHIFT;
 	unsigned int n = slots_of(request->size);
-	u64 addr = m->pool->base + offset;
+	u64 addr = m->pool->base + offset + request->bus_offset;
 	u64 low = request->align - 1, high = request->min_align - 1;
 
 	KUNIT_ASSERT_LE(test, first + n, slots_of(m->pool->size));
@@ -220,7 +228,6 @@ static void pieces_are_as_requested(struct kunit *test)
 		give(test, m);
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_used(m->slots), 0);
 	check_whole(test, m);
-	swiotlb_slots_destroy(m->slots);
 }
 
 static void bad_requests_are_refused(struct kunit *test)
@@ -245,7 +252,6 @@ static void bad_requests_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_used(m->slots), 0);
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_give(m->slots, 0), 0);
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_give(m->slots, SZ_1G), 0);
-	swiotlb_slots_destroy(m->slots);
 }
 
 static void one_cpu_can_use_the_whole_pool(struct kunit *test)
@@ -264,7 +270,6 @@ static void one_cpu_can_use_the_whole_pool(struct kunit *test)
 	/* Another one finds what is given back */
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_give(m->slots, SZ_1M), SZ_4K);
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_take(m->slots, 9, &request), SZ_1M);
-	swiotlb_slots_destroy(m->slots);
 }
 
 #define SEGMENTS	(SZ_64M / SWIOTLB_SEGMENT_SIZE)
@@ -290,7 +295,6 @@ static void last_given_is_first_taken(struct kunit *test)
 			swiotlb_slots_give(m->slots, offsets[i]);
 	}
 	KUNIT_EXPECT_LE(test, bitmap_weight(seen, SEGMENTS), 4);
-	swiotlb_slots_destroy(m->slots);
 }
 
 static struct kunit_case swiotlb_slots_cases[] = {
@@ -302,7 +306,7 @@ static struct kunit_case swiotlb_slots_cases[] = {
 };
 
 static struct kunit_suite swiotlb_slots_suite = {
-	.name = "restricted_dma_slots",
+	.name = "swiotlb_slots",
 	.test_cases = swiotlb_slots_cases,
 };
 

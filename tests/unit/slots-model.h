@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Slots beside a model of them that is too simple to be wrong: a byte for each
+ * slot says whether it is taken, and a list has the pieces. Whatever does not
+ * agree ends the program.
+ */
+#ifndef SLOTS_MODEL_H
+#define SLOTS_MODEL_H
+
+#include "slots.h"
+
+struct piece {
+	size_t offset;
+	struct swiotlb_request request;
+};
+
+struct model {
+	phys_addr_t base;
+	size_t size;
+	struct swiotlb_slots *slots;
+	u8 *taken;
+	struct piece *pieces;
+	size_t npieces;
+	size_t used;
+	size_t takes, misses;
+};
+
+#define CHECK(what) do {						\
+	if (!(what)) {							\
+		fprintf(stderr, "%s:%d: not true: %s\n", __FILE__,	\
+			__LINE__, #what);				\
+		abort();						\
+	}								\
+} while (0)
+
+static inline size_t slots_in(size_t size)
+{
+	return DIV_ROUND_UP(size, SWIOTLB_SLOT_SIZE);
+}
+
+static inline void model_init(struct model *m, phys_addr_t base, size_t size,
+			      unsigned int nareas)
+{
+	*m = (struct model) { .base = base, .size = size };
+	m->slots = new_slots(base, size, nareas);
+	m->taken = calloc(slots_in(size), 1);
+	m->pieces = calloc(slots_in(size), sizeof(*m->pieces));
+	CHECK(m->taken && m->pieces);
+}
+
+/* The piece is where it was wanted, and nobody else has a part of it. */
+static inline void check_place(struct model *m, size_t offset,
+			       const struct swiotlb_request *want)
+{
+	size_t first = offset >> SWIOTLB_SLOT_SHIFT, n = slots_in(want->size);
+	u64 addr = m->base + offset + want->bus_offset;
+	u64 low = max_t(u64, want->align, SWIOTLB_SLOT_SIZE) - 1;
+	u64 high = (want->min_align - 1) & ~low;
+
+	CHECK(!(offset % SWIOTLB_SLOT_SIZE));
+	CHECK(first + n <= slots_in(m->size));
+	CHECK(!(addr & low));
+	CHECK((addr & high) == (want->orig_addr & high));
+	CHECK(!want->boundary ||
+	      addr / want->boundary ==
+	      (addr + n * SWIOTLB_SLOT_SIZE - 1) / want->boundary);
+	for (size_t i = first; i < first + n; i++)
+		CHECK(!m->taken[i]);
+}
+
+static inline bool model_take(struct model *m, unsigned int cpu,
+			      const struct swiotlb_request *want)
+{
+	ssize_t offset = swiotlb_slots_take(m->slots, cpu, want);
+
+	m->takes++;
+	if (offset < 0) {
+		m->misses++;
+		return false;
+	}
+	check_place(m, offset, want);
+	memset(m->taken + (offset >> SWIOTLB_SLOT_SHIFT), 1,
+	       slots_in(want->size));
+	m->used += slots_in(want->size) << SWIOTLB_SLOT_SHIFT;
+	m->pieces[m->npieces++] = (struct piece) { offset, *want };
+	return true;
+}
+
+/* Give piece number @which back; @byte is any within it. */
+static inline void model_give(struct model *m, size_t which, size_t byte)
+{
+	struct piece piece = m->pieces[which];
+	size_t size = slots_in(piece.request.size) << SWIOTLB_SLOT_SHIFT;
+	struct swiotlb_mapping found;
+
+	byte = piece.offset + byte % size;
+	CHECK(swiotlb_slots_find(m->slots, byte, &found));
+	CHECK(found.start == piece.offset);
+	CHECK(found.size == piece.request.size);
+	CHECK(found.orig_addr == piece.request.orig_addr);
+	CHECK(found.padding == piece.request.padding);
+	CHECK(swiotlb_slots_give(m->slots, byte) == size);
+	CHECK(!swiotlb_slots_find(m->slots, byte, &found));
+	memset(m->taken + (piece.offset >> SWIOTLB_SLOT_SHIFT), 0,
+	       size >> SWIOTLB_SLOT_SHIFT);
+	m->used -= size;
+	m->pieces[which] = m->pieces[--m->npieces];
+}
+
+/*
+ * Give all back. Then nothing is lost: each segment of the pool is whole, and
+ * all of the rest can be taken slot by slot.
+ */
+static inline void model_end(struct model *m)
+{
+	struct swiotlb_request want = {
+		.size = SWIOTLB_SEGMENT_SIZE, .align = 1, .min_align = 1,
+	};
+	u64 first = ALIGN(m->base, SWIOTLB_SEGMENT_SIZE);
+	u64 end = m->base + m->size;
+	size_t whole = end > first ? (end - first) / SWIOTLB_SEGMENT_SIZE : 0;
+	size_t n = slots_in(m->size + 1) - 1;
+
+	while (m->npieces)
+		model_give(m, 0, 0);
+	CHECK(!swiotlb_slots_used(m->slots));
+	for (; whole; whole--, n -= slots_in(want.size))
+		CHECK(swiotlb_slots_take(m->slots, 0, &want) >= 0);
+	CHECK(swiotlb_slots_take(m->slots, 0, &want) < 0);
+	for (want.size = 1; n; n--)
+		CHECK(swiotlb_slots_take(m->slots, 1, &want) >= 0);
+	CHECK(swiotlb_slots_take(m->slots, 2, &want) < 0);
+	free(m->slots);
+	free(m->taken);
+	free(m->pieces);
+}
+
+#endif /* SLOTS_MODEL_H */

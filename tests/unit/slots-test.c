@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slots-test [SEED]: takes random pieces of pools of many shapes, gives them
+ * back, and compares what the slots say with a model. TAP on standard output.
+ */
+#include "slots-model.h"
+
+#define STEPS	200000
+
+static const struct {
+	const char *name;
+	phys_addr_t base;
+	size_t size;
+	unsigned int nareas;
+} pools[] = {
+	{ "8 MiB", SZ_1G, 8 * SZ_1M, 4 },
+	{ "one area", SZ_1G, 4 * SZ_1M, 1 },
+	{ "more areas than segments", SZ_1G, 2 * SZ_1M, 64 },
+	{ "64 MiB", SZ_1G, 64 * SZ_1M, 16 },
+	{ "odd ends", SZ_1G + 0x3fe00, 4 * SZ_1M + 0x4600, 5 },
+	{ "across 4 GiB", 4 * SZ_1G - SZ_1M - SZ_4K, 2 * SZ_1M, 3 },
+	{ "one slot", SZ_1G + SZ_4K, 512, 1 },
+	{ "one page", SZ_1G + SZ_4K, SZ_4K, 1 },
+	{ "less than a segment", SZ_1G + SZ_64K, 2 * SZ_64K, 2 },
+	{ "two parts of segments", SZ_1G + SZ_256K - SZ_64K, 3 * SZ_64K, 2 },
+};
+
+static struct swiotlb_request random_request(u64 *state)
+{
+	static const size_t sizes[] = {
+		512, SZ_4K, SZ_4K, 4 * SZ_4K, SZ_64K, SZ_256K,
+	};
+	struct swiotlb_request want = {
+		.orig_addr = next_random(state) >> 20,
+		.align = 1,
+		.min_align = 1,
+		.padding = pick(state, 1024),
+	};
+
+	want.size = 1 + pick(state, sizes[pick(state, 6)]);
+	if (!pick(state, 16))
+		want.size = 1 + pick(state, SWIOTLB_SLOTS_MAX);
+	switch (pick(state, 8)) {
+	case 0:
+		want.align = 1UL << pick(state, 22);
+		break;
+	case 1:
+		want.min_align = 1UL << pick(state, 22);
+		break;
+	case 2:
+		want.align = SZ_4K;
+		want.min_align = SZ_64K;
+		break;
+	}
+	if (!pick(state, 8))
+		want.boundary = 512ULL << pick(state, 24);
+	if (!pick(state, 4))
+		want.bus_offset = next_random(state) << 12;
+	return want;
+}
+
+static void run(int which, u64 seed)
+{
+	u64 state = seed ^ (which + 1) * 0x9e3779b97f4a7c15ULL;
+	struct model m;
+
+	model_init(&m, pools[which].base, pools[which].size,
+		   pools[which].nareas);
+	for (int step = 0; step < STEPS; step++) {
+		/* Fill the pool and empty it in turn */
+		unsigned int more = step / 20000 % 2 ? 45 : 55;
+		struct swiotlb_request want = random_request(&state);
+
+		if (!m.npieces || pick(&state, 100) < more)
+			model_take(&m, pick(&state, 128), &want);
+		else
+			model_give(&m, pick(&state, m.npieces),
+				   next_random(&state));
+		CHECK(swiotlb_slots_used(m.slots) >= m.used);
+		CHECK(swiotlb_slots_hiwater(m.slots) >= m.used);
+	}
+	printf("ok %d %s # %zu pieces, %zu had no room\n", which + 1,
+	       pools[which].name, m.takes - m.misses, m.misses);
+	model_end(&m);
+}
+
+int main(int argc, char **argv)
+{
+	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 2026;
+	int n = sizeof(pools) / sizeof(pools[0]);
+
+	setlinebuf(stdout);
+	printf("1..%d\n", n);
+	for (int i = 0; i < n; i++)
+		run(i, seed);
+	return 0;
+}
