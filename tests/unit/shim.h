@@ -10,6 +10,7 @@
 #define SHIM_H
 
 #include <asm/errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>

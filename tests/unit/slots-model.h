@@ -68,6 +68,42 @@ static inline void check_place(struct model *m, size_t offset,
 		CHECK(!m->taken[i]);
 }
 
+/*
+ * Is there a run of whole chunks that would do? Small mappings may miss one, and
+ * those of more than a segment, or aligned to that.
+ */
+static inline bool model_has_room(struct model *m,
+				  const struct swiotlb_request *want)
+{
+	u64 chunk = 8 * SWIOTLB_SLOT_SIZE, at, addr, end, i;
+	u64 low = max_t(u64, want->align, SWIOTLB_SLOT_SIZE) - 1;
+	u64 high = (want->min_align - 1) & ~low;
+
+	for (at = ALIGN(m->base, chunk); at < m->base + m->size; at += chunk) {
+		for (addr = at; addr < at + chunk; addr += SWIOTLB_SLOT_SIZE) {
+			u64 bus = addr + want->bus_offset;
+
+			if ((bus & low) ||
+			    (bus & high) != (want->orig_addr & high))
+				continue;
+			end = addr + slots_in(want->size) * SWIOTLB_SLOT_SIZE;
+			if (ALIGN(end, chunk) > m->base + m->size ||
+			    at / SWIOTLB_SEGMENT_SIZE !=
+			    (end - 1) / SWIOTLB_SEGMENT_SIZE)
+				continue;
+			if (want->boundary && bus / want->boundary !=
+			    (bus + (end - addr) - 1) / want->boundary)
+				continue;
+			for (i = at; i < ALIGN(end, chunk); i += SWIOTLB_SLOT_SIZE)
+				if (m->taken[(i - m->base) >> SWIOTLB_SLOT_SHIFT])
+					break;
+			if (i >= ALIGN(end, chunk))
+				return true;
+		}
+	}
+	return false;
+}
+
 static inline bool model_take(struct model *m, unsigned int cpu,
 			      const struct swiotlb_request *want)
 {
@@ -76,6 +112,11 @@ static inline bool model_take(struct model *m, unsigned int cpu,
 	m->takes++;
 	if (offset < 0) {
 		m->misses++;
+		/* For one in sixteen, because it takes long */
+		if (!(m->misses % 16) && want->size > SZ_4K &&
+		    max(want->size, max(want->align, want->min_align)) <=
+		    SWIOTLB_SEGMENT_SIZE && want->padding < 1024)
+			CHECK(!model_has_room(m, want));
 		return false;
 	}
 	check_place(m, offset, want);
@@ -100,6 +141,7 @@ static inline void model_give(struct model *m, size_t which, size_t byte)
 	CHECK(found.orig_addr == piece.request.orig_addr);
 	CHECK(found.padding == piece.request.padding);
 	CHECK(swiotlb_slots_give(m->slots, byte) == size);
+	CHECK(!swiotlb_slots_give(m->slots, byte));
 	CHECK(!swiotlb_slots_find(m->slots, byte, &found));
 	memset(m->taken + (piece.offset >> SWIOTLB_SLOT_SHIFT), 0,
 	       size >> SWIOTLB_SLOT_SHIFT);

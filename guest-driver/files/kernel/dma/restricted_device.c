@@ -91,6 +91,8 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 		return -EOPNOTSUPP;
 	}
 	if (!restricted_dma_pool_usable(pool)) {
+		/* Not all callers give up, so let it have no memory at all */
+		swiotlb_dev_set_mem(dev, pool->mem);
 		dev_err(dev, "pool %s of %#llx bytes at %#llx is unusable: an earlier message says why\n",
 			pool->name, (u64)pool->size, (u64)pool->base);
 		return -ENXIO;
@@ -198,19 +200,15 @@ int restricted_dma_configure(struct device *dev)
 
 /**
  * restricted_dma_cleanup() - note that a device is no longer bound to a driver
- * @dev:	The device. It stays attached to its pool, and has its reserve as
- *		long as something is mapped there.
+ * @dev:	The device. It stays attached to its pool.
  *
  * Context: Process context, may sleep. @dev is being unbound from a driver.
  * Takes restricted_dma_mutex.
  */
 void restricted_dma_cleanup(struct device *dev)
 {
-	if (!dma_is_restricted(dev))
-		return;
-	restricted_dma_remove_user(dev);
-	if (!swiotlb_reserve_used(dev))
-		swiotlb_reserve_destroy(dev);
+	if (dma_is_restricted(dev))
+		restricted_dma_remove_user(dev);
 }
 
 /**

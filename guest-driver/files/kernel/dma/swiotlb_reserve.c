@@ -35,7 +35,9 @@
  * A half is a small pool: it has slots of its own, in memory that is taken from
  * the large pool as one piece.
  *
- * Locking: the reserve of a device changes only while nothing is mapped for it.
+ * Locking: the reserve of a device stays until the device moves to another pool,
+ * when nothing may be mapped for it, or ceases to exist. A driver that is unbound
+ * may leave mappings to be undone later, as page_pool does.
  * The lock of the allocator protects the list of reserves, which is there for the
  * statistics.
  *
@@ -48,12 +50,16 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/swiotlb.h>
 #include "swiotlb_reserve.h"
 #include "swiotlb_slots.h"
+
+/* Taken while a device gets its reserve, so that they share fairly */
+static DEFINE_MUTEX(reserve_mutex);
 
 /* Block drivers need requests of a page, which is half of this */
 #define MIN_HALF	(2 * PAGE_SIZE)
@@ -165,12 +171,13 @@ int swiotlb_reserve_create(struct device *dev)
 {
 	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
 	struct swiotlb_reserve *reserve = NULL;
-	size_t size = choose_size(mem);
 	ssize_t offset = -1;
+	size_t size;
 
 	if (pool_size(mem) < 4 * MIN_HALF)
 		return 0;
-	for (; size >= MIN_HALF; size /= 2) {
+	guard(mutex)(&reserve_mutex);
+	for (size = choose_size(mem); size >= MIN_HALF; size /= 2) {
 		offset = take_piece(&mem->defpool, size);
 		if (offset >= 0)
 			break;
@@ -201,7 +208,7 @@ int swiotlb_reserve_create(struct device *dev)
  * If something is mapped there still, the reserve is lost, because the device
  * may write to it.
  *
- * Context: Process context.
+ * Context: Process context. Nobody uses the DMA API for @dev.
  */
 void swiotlb_reserve_destroy(struct device *dev)
 {
@@ -313,15 +320,15 @@ struct io_tlb_pool *swiotlb_find_reserve(struct device *dev, phys_addr_t paddr)
 /**
  * swiotlb_max_request() - how much can a device map at once, whatever others do?
  * @dev:	The device.
- * @pieces:	Set to how many mappings it may be split into, besides a header
- *		and a status of less than 2 KiB together.
+ * @pieces:	Set to how many mappings it may be split into, besides a header,
+ *		a status, and a table of the pieces.
  *
  * No piece may be larger than dma_max_mapping_size(). Two requests at a time may
  * have to wait for each other, but none of them waits for another device.
  *
  * Context: Any.
  * Return: Bytes, at least a page; SIZE_MAX if @dev is attached to no restricted
- * pool.
+ * pool. If it has no reserve, a page, but nobody keeps that for it.
  */
 size_t swiotlb_max_request(struct device *dev, unsigned int *pieces)
 {

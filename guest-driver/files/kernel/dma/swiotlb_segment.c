@@ -131,24 +131,23 @@ static void area_adopt(struct swiotlb_slots *slots,
 	}
 }
 
-/* Let @area have one more segment. Its lock is held. */
-bool swiotlb_area_grow(struct swiotlb_slots *slots,
-		       struct swiotlb_slot_area *area)
+/* Let @area have one more segment, if there is one. Its lock is held. */
+struct swiotlb_segment *swiotlb_area_grow(struct swiotlb_slots *slots,
+					  struct swiotlb_slot_area *area)
 {
 	struct swiotlb_segment *segment = NULL;
 
 	if (!READ_ONCE(slots->free))
-		return false;
+		return NULL;
 	spin_lock(&slots->lock);
 	if (slots->free) {
 		segment = segment_at(slots, slots->free);
 		swiotlb_free_remove(slots, segment);
 	}
 	spin_unlock(&slots->lock);
-	if (!segment)
-		return false;
-	area_adopt(slots, area, segment);
-	return true;
+	if (segment)
+		area_adopt(slots, area, segment);
+	return segment;
 }
 
 /*
@@ -261,15 +260,27 @@ static void swiotlb_segment_init(struct swiotlb_slots *slots,
 	}
 }
 
+/* So many segments have a part in this range. */
+static size_t segments_of(phys_addr_t base, size_t size)
+{
+	return DIV_ROUND_UP((base & (SWIOTLB_SEGMENT_SIZE - 1)) + size,
+			    SWIOTLB_SEGMENT_SIZE);
+}
+
+static unsigned int kinds_of(size_t nsegments)
+{
+	return nsegments < KINDS_SEGMENTS ? 1 : KINDS;
+}
+
 /* Where in the description of a pool are its parts? Return its size. */
 static size_t lay_out(phys_addr_t base, size_t size, unsigned int nareas,
 		      size_t *areas, size_t *segments, size_t *map)
 {
-	size_t nsegments = DIV_ROUND_UP((base & (SWIOTLB_SEGMENT_SIZE - 1)) +
-					size, SWIOTLB_SEGMENT_SIZE);
+	size_t nsegments = segments_of(base, size);
 
 	*areas = ALIGN(sizeof(struct swiotlb_slots), SMP_CACHE_BYTES);
-	*segments = *areas + KINDS * nareas * sizeof(struct swiotlb_slot_area);
+	*segments = *areas + (size_t)kinds_of(nsegments) * nareas *
+			     sizeof(struct swiotlb_slot_area);
 	*map = *segments + nsegments * sizeof(struct swiotlb_segment);
 	return *map + BITS_TO_LONGS(nsegments) * sizeof(long);
 }
@@ -315,9 +326,9 @@ struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
 	slots->used_map = memory + map;
 	slots->skew = base & (SWIOTLB_SEGMENT_SIZE - 1);
 	slots->number = base >> SWIOTLB_SEGMENT_SHIFT;
-	slots->nsegments = DIV_ROUND_UP(slots->skew + size,
-					SWIOTLB_SEGMENT_SIZE);
-	slots->nareas = KINDS * nareas;
+	slots->nsegments = segments_of(base, size);
+	slots->kinds = kinds_of(slots->nsegments);
+	slots->nareas = slots->kinds * nareas;
 	spin_lock_init(&slots->lock);
 	for (i = 0; i < slots->nareas; i++)
 		spin_lock_init(&slots->areas[i].lock);

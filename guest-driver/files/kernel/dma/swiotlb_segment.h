@@ -23,8 +23,12 @@
 #define INFO_SIZE	((1U << INFO_SIZE_BITS) - 1)
 #define INFO_PADDING_BITS (32 - INFO_SIZE_BITS)
 
-/* Areas come in pairs, for small mappings and for large ones */
+/*
+ * Areas come in pairs, for small mappings and for large ones, if the pool has so
+ * many segments
+ */
 #define KINDS		2
+#define KINDS_SEGMENTS	16
 
 /* Instead of an area: the segment is free, or all of it is one mapping's */
 #define AREA_NONE	0xffff
@@ -89,7 +93,8 @@ struct swiotlb_slot_area {
  * @skew:	Bytes between the beginning of the first segment and the pool.
  * @number:	Physical address of the first segment, in segments.
  * @nsegments:	Number of segments.
- * @nareas:	Number of areas, of both kinds.
+ * @nareas:	Number of areas, of all kinds.
+ * @kinds:	KINDS, or 1 if the same areas serve all mappings.
  * @lock:	Protects the members below and the links of free segments.
  * @free:	The free segment that became free last.
  * @used_map:	Bit n: segment n is in use, or has a part outside the pool.
@@ -103,6 +108,7 @@ struct swiotlb_slots {
 	u64 number;
 	unsigned int nsegments;
 	unsigned int nareas;
+	unsigned int kinds;
 	struct swiotlb_slot_area *areas;
 	struct swiotlb_segment *segments;
 
@@ -238,7 +244,9 @@ static inline unsigned int slots_of(size_t size)
 static inline unsigned int home_area(const struct swiotlb_slots *slots,
 				     unsigned int cpu, unsigned int n)
 {
-	return cpu % (slots->nareas / KINDS) * KINDS + (n > CHUNK_SLOTS);
+	unsigned int kind = slots->kinds > 1 && n > CHUNK_SLOTS;
+
+	return cpu % (slots->nareas / slots->kinds) * slots->kinds + kind;
 }
 
 void swiotlb_area_add(struct swiotlb_slots *slots,
@@ -247,8 +255,8 @@ void swiotlb_area_add(struct swiotlb_slots *slots,
 void swiotlb_area_remove(struct swiotlb_slots *slots,
 			 struct swiotlb_slot_area *area,
 			 struct swiotlb_segment *segment);
-bool swiotlb_area_grow(struct swiotlb_slots *slots,
-		       struct swiotlb_slot_area *area);
+struct swiotlb_segment *swiotlb_area_grow(struct swiotlb_slots *slots,
+					  struct swiotlb_slot_area *area);
 void swiotlb_free_push(struct swiotlb_slots *slots,
 		       struct swiotlb_segment *segment);
 void swiotlb_free_remove(struct swiotlb_slots *slots,

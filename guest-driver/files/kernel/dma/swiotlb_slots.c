@@ -34,7 +34,7 @@
  * first.
  *
  * Each CPU, or each of several groups, has two areas: one for mappings of up to
- * 4 KiB, and one for larger ones. Small mappings that are spread over all segments
+ * 4 KiB, and one for larger ones; in pools of less than 4 MiB one for all. Small mappings that are spread over all segments
  * would leave few long runs. Where clients come and go at random, with the sizes
  * of a virtual machine's disk and network card, and would fill 80 % of a pool of
  * 64 MiB, 0.1 % of the requests for more than 64 KiB find no room. With one area
@@ -50,20 +50,23 @@
  * functions may be called in any context.
  *
  * Cost: a few operations on 64-bit words, whatever the size of the pool and
- * however full it is. A miss also looks at two words of each area. Mappings of
- * more than a segment search a bit for each segment. For each slot there are 12
+ * however full it is. A miss also looks at two words of each area. A mapping that
+ * is aligned to more than 4 KiB looks at each segment of an area before it
+ * misses. One of less than 4 KiB whose place in 4 KiB matters may miss a few slots
+ * that would do. Mappings of more than a segment search a bit for each segment. For each slot there are 12
  * bytes of metadata, and 1.3 for each slot on average besides.
  */
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/spinlock.h>
 #include "swiotlb_segment.h"
 
-/* A mapping with alignment looks at so many segments that may have no room */
-#define TRIES		4
+/* A mapping with alignment looks at so many places that may have no room */
+#define TRIES		8
 
 static ssize_t take_slots(struct swiotlb_slots *slots,
 			  struct swiotlb_slot_area *area,
@@ -105,12 +108,14 @@ static ssize_t take_small(struct swiotlb_slots *slots,
 {
 	u32 lists = area->chunk_lists & (~0U << (want->n - 1));
 	struct swiotlb_segment *segment;
-	unsigned int tries = TRIES, c, s;
+	unsigned int tries = 0, c, s;
 	slot_link link;
 
 	for (; lists; lists &= lists - 1) {
-		for (link = area->chunks[__ffs(lists)]; link && tries--;
+		for (link = area->chunks[__ffs(lists)]; link;
 		     link = segment->chunk_next[c]) {
+			if (tries++ == TRIES)
+				return -1;
 			segment = &slots->segments[(link - 1) / SEGMENT_CHUNKS];
 			c = (link - 1) % SEGMENT_CHUNKS;
 			s = find_slot(slots, segment, c, want);
@@ -121,10 +126,15 @@ static ssize_t take_small(struct swiotlb_slots *slots,
 						  c * CHUNK_SLOTS + s, want,
 						  request);
 		}
-		if (!tries)
-			break;
 	}
 	return -1;
+}
+
+/* How many chunks a mapping needs, of which it begins in the first one */
+static unsigned int chunks_of(const struct slot_want *want)
+{
+	return DIV_ROUND_UP((want->at & (CHUNK_SLOTS - 1)) + want->n,
+			    CHUNK_SLOTS);
 }
 
 /* The first slot of a run of free chunks that has room, or SEGMENT_SLOTS */
@@ -147,39 +157,44 @@ static unsigned int find_chunks(const struct swiotlb_slots *slots,
 	return SEGMENT_SLOTS;
 }
 
-/* Take a mapping from chunks that are wholly free. */
+/* Take a mapping from chunks of @segment that are wholly free. */
+static ssize_t take_chunks_of(struct swiotlb_slots *slots,
+			      struct swiotlb_slot_area *area,
+			      struct swiotlb_segment *segment,
+			      const struct slot_want *want,
+			      const struct swiotlb_request *request)
+{
+	unsigned int first;
+
+	first = find_chunks(slots, segment, chunks_of(want), want);
+	if (first == SEGMENT_SLOTS ||
+	    !segment_fits(slots, segment - slots->segments, want))
+		return -1;
+	return take_slots(slots, area, segment, first, want, request);
+}
+
+/* The same in any segment of an area, after @tries without success in none. */
 static ssize_t take_chunks(struct swiotlb_slots *slots,
-			   struct swiotlb_slot_area *area,
+			   struct swiotlb_slot_area *area, unsigned int tries,
 			   const struct slot_want *want,
 			   const struct swiotlb_request *request)
 {
-	unsigned int offset = want->at & (CHUNK_SLOTS - 1);
-	unsigned int n = DIV_ROUND_UP(offset + want->n, CHUNK_SLOTS);
-	unsigned int tries = TRIES, first;
+	u64 lists = area->segment_lists & (~0ULL << (chunks_of(want) - 1));
 	struct swiotlb_segment *segment;
 	slot_link link;
-	u64 lists;
+	ssize_t slot;
 
-	if (n > SEGMENT_CHUNKS)
-		return -1;
-	lists = area->segment_lists & (~0ULL << (n - 1));
-	while (lists) {
-		/* The last try is where the longest run is */
-		unsigned int list = tries > 1 ? __ffs64(lists)
-					      : (fls64(lists) - 1);
-
-		for (link = area->segments[list]; link && tries;
-		     link = segment->next, tries--) {
+	for (; lists; lists &= lists - 1) {
+		for (link = area->segments[__ffs64(lists)]; link;
+		     link = segment->next) {
+			if (!tries--)
+				return -1;
 			segment = segment_at(slots, link);
-			first = find_chunks(slots, segment, n, want);
-			if (first < SEGMENT_SLOTS &&
-			    segment_fits(slots, link - 1, want))
-				return take_slots(slots, area, segment, first,
-						  want, request);
+			slot = take_chunks_of(slots, area, segment, want,
+					      request);
+			if (slot >= 0)
+				return slot;
 		}
-		if (!tries)
-			break;
-		lists &= ~(1ULL << list);
 	}
 	return -1;
 }
@@ -189,6 +204,10 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 			 const struct slot_want *want,
 			 const struct swiotlb_request *request, bool grow)
 {
+	/* Of segments that have a long enough run, any will do for most */
+	bool picky = want->mask >= CHUNK_SLOTS ||
+		     (want->boundary && want->boundary < SEGMENT_SLOTS);
+	struct swiotlb_segment *segment = NULL;
 	unsigned long flags;
 	ssize_t slot = -1;
 
@@ -196,9 +215,13 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 	if (want->n < CHUNK_SLOTS)
 		slot = take_small(slots, area, want, request);
 	if (slot < 0)
-		slot = take_chunks(slots, area, want, request);
-	if (slot < 0 && grow && swiotlb_area_grow(slots, area))
-		slot = take_chunks(slots, area, want, request);
+		slot = take_chunks(slots, area, TRIES, want, request);
+	if (slot < 0 && grow)
+		segment = swiotlb_area_grow(slots, area);
+	if (segment)
+		slot = take_chunks_of(slots, area, segment, want, request);
+	if (slot < 0 && picky)
+		slot = take_chunks(slots, area, UINT_MAX, want, request);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return slot;
 }
@@ -207,9 +230,7 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 static bool may_have(const struct swiotlb_slot_area *area,
 		     const struct slot_want *want)
 {
-	unsigned int n = DIV_ROUND_UP(want->n, CHUNK_SLOTS);
-
-	if (READ_ONCE(area->segment_lists) & (~0ULL << (n - 1)))
+	if (READ_ONCE(area->segment_lists) & (~0ULL << (chunks_of(want) - 1)))
 		return true;
 	return want->n < CHUNK_SLOTS &&
 	       READ_ONCE(area->chunk_lists) & (~0U << (want->n - 1));
@@ -224,7 +245,7 @@ static ssize_t take_elsewhere(struct swiotlb_slots *slots, unsigned int first,
 	unsigned int i;
 	ssize_t slot;
 
-	for (i = 0; i < slots->nareas; i += KINDS) {
+	for (i = 0; i < slots->nareas; i += slots->kinds) {
 		area = &slots->areas[(first + i) % slots->nareas];
 		if (!may_have(area, want))
 			continue;
@@ -245,7 +266,7 @@ static ssize_t take(struct swiotlb_slots *slots, unsigned int cpu,
 	slot = take_from(slots, &slots->areas[home], want, request, true);
 	if (slot < 0)
 		slot = take_elsewhere(slots, home, want, request);
-	if (slot < 0)
+	if (slot < 0 && slots->kinds > 1)
 		slot = take_elsewhere(slots, home ^ 1, want, request);
 	return slot;
 }
@@ -366,6 +387,10 @@ size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
 	if (!segment)
 		return 0;
 	n = slots_of(segment->info[first] & INFO_SIZE);
+	/* Nobody has taken it, but others have what is before it */
+	if ((offset + slots->skew) / SWIOTLB_SLOT_SIZE >=
+	    (segment - slots->segments) * SEGMENT_SLOTS + first + n)
+		return 0;
 	if (segment->area == AREA_LARGE) {
 		segment->starts[first / 64] = 0;
 		swiotlb_give_large(slots, segment, first + n);

@@ -21,7 +21,8 @@ struct swiotlb_slots;
  * struct swiotlb_request - what a mapping needs
  * @orig_addr:	Physical address of the buffer that is mapped, or 0.
  * @size:	Bytes to take, from 1 to SWIOTLB_SLOTS_MAX.
- * @align:	The address is a multiple of this power of two; 1 for any.
+ * @align:	The address is a multiple of this power of two; 1 for any. If it is
+ *		larger than a segment, and @size is not, it may take luck.
  * @min_align:	The bits of @orig_addr below this power of two, and not below
  *		@align, are those of the address as well; 1 for none.
  * @boundary:	No multiple of this power of two is inside; 0 for none.
