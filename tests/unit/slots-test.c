@@ -84,14 +84,71 @@ static void run(int which, u64 seed)
 	model_end(&m);
 }
 
+#define HOLES	12
+
+/*
+ * Fill a segment but for 8 KiB that begin at @offset, which is given back when
+ * the caller has filled the others too. Return the number of that piece.
+ */
+static size_t fill_segment(struct model *m, size_t offset)
+{
+	struct swiotlb_request want = { .align = SZ_4K, .min_align = 1 };
+	size_t hole;
+
+	want.size = offset;
+	CHECK(model_take(m, 0, &want));
+	hole = m->npieces;
+	want.size = 2 * SZ_4K;
+	CHECK(model_take(m, 0, &want));
+	want.size = SZ_256K - 2 * SZ_4K - offset;
+	CHECK(model_take(m, 0, &want));
+	CHECK(m->pieces[hole].offset % SZ_256K == offset);
+	return hole;
+}
+
+/*
+ * Many holes are long enough for a piece of 8 KiB but at the wrong place. It finds
+ * room in a free segment, and if there is none, in the one good hole.
+ */
+static void run_holes(int number)
+{
+	struct swiotlb_request want = {
+		.size = 2 * SZ_4K, .align = 2 * SZ_4K, .min_align = 1,
+	};
+	size_t holes[HOLES + 1], offsets[HOLES + 1], size;
+	struct model m;
+
+	for (int whole = 0; whole < 2; whole++) {
+		size = (HOLES + 1 + whole) * SZ_256K;
+		model_init(&m, SZ_1G, size, 1);
+		for (int i = 0; i <= HOLES; i++) {
+			holes[i] = fill_segment(&m, (i || whole ? 3 : 4) *
+						    SZ_4K);
+			offsets[i] = m.pieces[holes[i]].offset;
+		}
+		/* The good hole first, so that the others are looked at first */
+		for (int i = 0; i <= HOLES; i++) {
+			size_t which = 0;
+
+			while (m.pieces[which].offset != offsets[i])
+				which++;
+			model_give(&m, which, 0);
+		}
+		CHECK(model_take(&m, 0, &want));
+		model_end(&m);
+	}
+	printf("ok %d holes at the wrong place\n", number);
+}
+
 int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 2026;
 	int n = sizeof(pools) / sizeof(pools[0]);
 
 	setlinebuf(stdout);
-	printf("1..%d\n", n);
+	printf("1..%d\n", n + 1);
 	for (int i = 0; i < n; i++)
 		run(i, seed);
+	run_holes(n + 1);
 	return 0;
 }

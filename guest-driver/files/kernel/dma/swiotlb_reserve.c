@@ -37,9 +37,8 @@
  *
  * Locking: the reserve of a device stays until the device moves to another pool,
  * when nothing may be mapped for it, or ceases to exist. A driver that is unbound
- * may leave mappings to be undone later, as page_pool does.
- * The lock of the allocator protects the list of reserves, which is there for the
- * statistics.
+ * may leave mappings to be undone later, as page_pool does. The lock of the
+ * allocator protects the list of reserves, which is there for the statistics.
  *
  * Cost: none while the pool has room. A reserve has 16 KiB of metadata if its
  * halves are not larger than 256 KiB.
@@ -232,20 +231,6 @@ void swiotlb_reserve_destroy(struct device *dev)
 	swiotlb_slots_give(pool->slots,
 			   reserve->halves[0].start - pool->start);
 	free_reserve(reserve);
-}
-
-/**
- * swiotlb_reserve_used() - how much of the reserve of a device is taken?
- * @dev:	The device.
- *
- * Context: Any.
- * Return: Bytes.
- */
-size_t swiotlb_reserve_used(struct device *dev)
-{
-	struct swiotlb_reserve *reserve = dev->dma_io_tlb_reserve;
-
-	return reserve ? reserve_used(reserve) : 0;
 }
 
 static size_t half_idle(const struct io_tlb_pool *half,

@@ -18,7 +18,6 @@ struct swiotlb_slots;
 
 int swiotlb_reserve_create(struct device *dev);
 void swiotlb_reserve_destroy(struct device *dev);
-size_t swiotlb_reserve_used(struct device *dev);
 size_t swiotlb_reserve_idle(struct io_tlb_mem *mem,
 			    size_t (*count)(struct swiotlb_slots *slots));
 struct io_tlb_pool *swiotlb_reserve_for(struct device *dev,

@@ -34,11 +34,11 @@
  * first.
  *
  * Each CPU, or each of several groups, has two areas: one for mappings of up to
- * 4 KiB, and one for larger ones; in pools of less than 4 MiB one for all. Small mappings that are spread over all segments
- * would leave few long runs. Where clients come and go at random, with the sizes
- * of a virtual machine's disk and network card, and would fill 80 % of a pool of
- * 64 MiB, 0.1 % of the requests for more than 64 KiB find no room. With one area
- * it would be 37 %.
+ * 4 KiB, and one for larger ones. A pool of fewer than 16 segments has one for
+ * all sizes. Small mappings that are spread over all segments would leave few long
+ * runs. If clients come and go at random, with buffers of the sizes of a virtual
+ * machine's disk and network card that would fill 80 % of a pool of 64 MiB, 0.04 %
+ * of the requests for more than 64 KiB find no room. With one area it was 37 %.
  *
  * A mapping of more than a segment takes a run of free segments, and the first
  * part of the one after them. An area owns that last one.
@@ -52,9 +52,9 @@
  * Cost: a few operations on 64-bit words, whatever the size of the pool and
  * however full it is. A miss also looks at two words of each area. A mapping that
  * is aligned to more than 4 KiB looks at each segment of an area before it
- * misses. One of less than 4 KiB whose place in 4 KiB matters may miss a few slots
- * that would do. Mappings of more than a segment search a bit for each segment. For each slot there are 12
- * bytes of metadata, and 1.3 for each slot on average besides.
+ * misses. One of less than 4 KiB that has to be aligned may miss a few slots that
+ * would do. Mappings of more than a segment search a bit for each segment. For
+ * each slot there are 12 bytes of metadata, and 1.3 on average besides.
  */
 
 #include <linux/compiler.h>
