@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * slots-fuzz: a libFuzzer target. The first bytes are the shape of a pool, each
- * ten after them a piece to take or to give back. slots-model.h says what ends
- * it.
+ * ten after them a piece to take or to give back, or a block to describe.
+ * slots-model.h says what ends it.
  */
 #include "slots-model.h"
 
@@ -19,11 +19,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	const u8 *end = data + size;
 	phys_addr_t base = number(&data, end, 2) << SWIOTLB_SLOT_SHIFT;
-	size_t slots = 1 + number(&data, end, 2) % 8192;
+	size_t slots = 1 + number(&data, end, 2) % 32768;
 	unsigned int nareas = 1 + number(&data, end, 1) % 16;
 	struct model m;
 
 	model_init(&m, base + SZ_1G, slots << SWIOTLB_SLOT_SHIFT, nareas);
+	model_grow(&m);
 	while (data < end) {
 		unsigned int kind = number(&data, end, 1);
 		u64 a = number(&data, end, 3), b = number(&data, end, 3);
@@ -38,7 +39,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			.padding = kind & 8 ? c % 1024 : 0,
 		};
 
-		if (kind & 1 && m.npieces)
+		if (kind == 0xff)
+			model_grow(&m);
+		else if (kind & 1 && m.npieces)
 			model_give(&m, a % m.npieces, b);
 		else
 			model_take(&m, kind >> 4, &want);

@@ -17,6 +17,7 @@ struct piece {
 struct model {
 	phys_addr_t base;
 	size_t size;
+	size_t described;
 	struct swiotlb_slots *slots;
 	u8 *taken;
 	struct piece *pieces;
@@ -42,10 +43,27 @@ static inline void model_init(struct model *m, phys_addr_t base, size_t size,
 			      unsigned int nareas)
 {
 	*m = (struct model) { .base = base, .size = size };
-	m->slots = new_slots(base, size, nareas);
+	m->slots = new_head(base, size, nareas);
 	m->taken = calloc(slots_in(size), 1);
 	m->pieces = calloc(slots_in(size), sizeof(*m->pieces));
 	CHECK(m->taken && m->pieces);
+}
+
+/* Describe one block more, if there is one. It comes behind the others. */
+static inline bool model_grow(struct model *m)
+{
+	size_t offset, size;
+
+	if (!swiotlb_slots_next_block(m->slots, &offset, &size)) {
+		CHECK(m->described == m->size);
+		return false;
+	}
+	CHECK(offset == m->described && size && size <= SWIOTLB_BLOCK_SIZE);
+	CHECK(describe(m->slots) == size);
+	m->described += size;
+	CHECK(m->described == m->size ||
+	      !((m->base + m->described) % SWIOTLB_SEGMENT_SIZE));
+	return true;
 }
 
 /* The piece is where it was wanted, and nobody else has a part of it. */
@@ -58,7 +76,7 @@ static inline void check_place(struct model *m, size_t offset,
 	u64 high = (want->min_align - 1) & ~low;
 
 	CHECK(!(offset % SWIOTLB_SLOT_SIZE));
-	CHECK(first + n <= slots_in(m->size));
+	CHECK(first + n <= slots_in(m->described));
 	CHECK(!(addr & low));
 	CHECK((addr & high) == (want->orig_addr & high));
 	CHECK(!want->boundary ||
@@ -70,7 +88,8 @@ static inline void check_place(struct model *m, size_t offset,
 
 /*
  * Is there a run of whole chunks that would do? Small mappings may miss one, and
- * those of more than a segment, or aligned to that.
+ * those of more than a segment, or aligned to that, or with a boundary that is
+ * within segments because of an odd bus offset.
  */
 static inline bool model_has_room(struct model *m,
 				  const struct swiotlb_request *want)
@@ -78,8 +97,9 @@ static inline bool model_has_room(struct model *m,
 	u64 chunk = 8 * SWIOTLB_SLOT_SIZE, at, addr, end, i;
 	u64 low = max_t(u64, want->align, SWIOTLB_SLOT_SIZE) - 1;
 	u64 high = (want->min_align - 1) & ~low;
+	u64 pool_end = m->base + m->described;
 
-	for (at = ALIGN(m->base, chunk); at < m->base + m->size; at += chunk) {
+	for (at = ALIGN(m->base, chunk); at < pool_end; at += chunk) {
 		for (addr = at; addr < at + chunk; addr += SWIOTLB_SLOT_SIZE) {
 			u64 bus = addr + want->bus_offset;
 
@@ -87,7 +107,7 @@ static inline bool model_has_room(struct model *m,
 			    (bus & high) != (want->orig_addr & high))
 				continue;
 			end = addr + slots_in(want->size) * SWIOTLB_SLOT_SIZE;
-			if (ALIGN(end, chunk) > m->base + m->size ||
+			if (ALIGN(end, chunk) > pool_end ||
 			    at / SWIOTLB_SEGMENT_SIZE !=
 			    (end - 1) / SWIOTLB_SEGMENT_SIZE)
 				continue;
@@ -104,6 +124,22 @@ static inline bool model_has_room(struct model *m,
 	return false;
 }
 
+/*
+ * Whether a piece is taken or not. One that crosses the end of a segment has the
+ * beginning of its first one to itself, which nobody can use.
+ */
+static inline void model_mark(struct model *m, size_t offset, size_t n,
+			      bool taken)
+{
+	size_t skip = (m->base + offset) % SWIOTLB_SEGMENT_SIZE;
+
+	if (skip + n * SWIOTLB_SLOT_SIZE > SWIOTLB_SEGMENT_SIZE) {
+		offset -= skip;
+		n += skip / SWIOTLB_SLOT_SIZE;
+	}
+	memset(m->taken + offset / SWIOTLB_SLOT_SIZE, taken, n);
+}
+
 static inline bool model_take(struct model *m, unsigned int cpu,
 			      const struct swiotlb_request *want)
 {
@@ -115,13 +151,14 @@ static inline bool model_take(struct model *m, unsigned int cpu,
 		/* For one in sixteen, because it takes long */
 		if (!(m->misses % 16) && want->size > SZ_4K &&
 		    max(want->size, max(want->align, want->min_align)) <=
-		    SWIOTLB_SEGMENT_SIZE && want->padding < 1024)
+		    SWIOTLB_SEGMENT_SIZE && want->padding < 1024 &&
+		    !(want->boundary &&
+		      want->bus_offset % SWIOTLB_SEGMENT_SIZE))
 			CHECK(!model_has_room(m, want));
 		return false;
 	}
 	check_place(m, offset, want);
-	memset(m->taken + (offset >> SWIOTLB_SLOT_SHIFT), 1,
-	       slots_in(want->size));
+	model_mark(m, offset, slots_in(want->size), true);
 	m->used += slots_in(want->size) << SWIOTLB_SLOT_SHIFT;
 	m->pieces[m->npieces++] = (struct piece) { offset, *want };
 	return true;
@@ -143,8 +180,7 @@ static inline void model_give(struct model *m, size_t which, size_t byte)
 	CHECK(swiotlb_slots_give(m->slots, byte) == size);
 	CHECK(!swiotlb_slots_give(m->slots, byte));
 	CHECK(!swiotlb_slots_find(m->slots, byte, &found));
-	memset(m->taken + (piece.offset >> SWIOTLB_SLOT_SHIFT), 0,
-	       size >> SWIOTLB_SLOT_SHIFT);
+	model_mark(m, piece.offset, size >> SWIOTLB_SLOT_SHIFT, false);
 	m->used -= size;
 	m->pieces[which] = m->pieces[--m->npieces];
 }
@@ -165,6 +201,8 @@ static inline void model_end(struct model *m)
 
 	while (m->npieces)
 		model_give(m, 0, 0);
+	while (model_grow(m))
+		;
 	CHECK(!swiotlb_slots_used(m->slots));
 	for (; whole; whole--, n -= slots_in(want.size))
 		CHECK(swiotlb_slots_take(m->slots, 0, &want) >= 0);
@@ -172,7 +210,7 @@ static inline void model_end(struct model *m)
 	for (want.size = 1; n; n--)
 		CHECK(swiotlb_slots_take(m->slots, 1, &want) >= 0);
 	CHECK(swiotlb_slots_take(m->slots, 2, &want) < 0);
-	free(m->slots);
+	free_slots(m->slots);
 	free(m->taken);
 	free(m->pieces);
 }

@@ -12,6 +12,7 @@ static const struct {
 	phys_addr_t base;
 	size_t size;
 	unsigned int nareas;
+	bool grows;
 } pools[] = {
 	{ "8 MiB", SZ_1G, 8 * SZ_1M, 4 },
 	{ "one area", SZ_1G, 4 * SZ_1M, 1 },
@@ -23,6 +24,8 @@ static const struct {
 	{ "one page", SZ_1G + SZ_4K, SZ_4K, 1 },
 	{ "less than a segment", SZ_1G + SZ_64K, 2 * SZ_64K, 2 },
 	{ "two parts of segments", SZ_1G + SZ_256K - SZ_64K, 3 * SZ_64K, 2 },
+	{ "grows", SZ_1G, 64 * SZ_1M, 16, true },
+	{ "grows, odd ends", SZ_1G + SZ_64K, 14 * SZ_1M + SZ_4K, 3, true },
 };
 
 static struct swiotlb_request random_request(u64 *state)
@@ -66,11 +69,15 @@ static void run(int which, u64 seed)
 
 	model_init(&m, pools[which].base, pools[which].size,
 		   pools[which].nareas);
+	while (model_grow(&m) && !pools[which].grows)
+		;
 	for (int step = 0; step < STEPS; step++) {
 		/* Fill the pool and empty it in turn */
 		unsigned int more = step / 20000 % 2 ? 45 : 55;
 		struct swiotlb_request want = random_request(&state);
 
+		if (!pick(&state, 1000))
+			model_grow(&m);
 		if (!m.npieces || pick(&state, 100) < more)
 			model_take(&m, pick(&state, 128), &want);
 		else
@@ -121,6 +128,8 @@ static void run_holes(int number)
 	for (int whole = 0; whole < 2; whole++) {
 		size = (HOLES + 1 + whole) * SZ_256K;
 		model_init(&m, SZ_1G, size, 1);
+		while (model_grow(&m))
+			;
 		for (int i = 0; i <= HOLES; i++) {
 			holes[i] = fill_segment(&m, (i || whole ? 3 : 4) *
 						    SZ_4K);
@@ -140,15 +149,55 @@ static void run_holes(int number)
 	printf("ok %d holes at the wrong place\n", number);
 }
 
+/*
+ * 4 GiB are described only as far as they are used, and what has been used is used
+ * again: 50 MiB at a time need hardly more.
+ */
+static void run_growth(int number)
+{
+	size_t low = 8 * SZ_1M, busy = 50 * SZ_1M, size = 4 * SZ_1G;
+	u64 state = 2026;
+	struct model m;
+
+	model_init(&m, SZ_1G, size, 4);
+	CHECK(!swiotlb_slots_scarce(m.slots));
+	swiotlb_slots_set_low(m.slots, low);
+	for (int step = 0; step < STEPS; step++) {
+		struct swiotlb_request want = {
+			.size = 1 + pick(&state, SZ_64K),
+			.align = 1, .min_align = 1,
+		};
+
+		while (swiotlb_slots_scarce(m.slots))
+			CHECK(model_grow(&m));
+		while (m.used + want.size > busy)
+			model_give(&m, pick(&state, m.npieces), 0);
+		CHECK(model_take(&m, pick(&state, 4), &want));
+	}
+	CHECK(m.described <= (busy + low) / 4 * 5);
+	swiotlb_slots_set_low(m.slots, size);
+	CHECK(swiotlb_slots_scarce(m.slots));
+	swiotlb_slots_set_low(m.slots, 0);
+	CHECK(!swiotlb_slots_scarce(m.slots));
+	printf("ok %d grows as it is used # %zu of %zu MiB for 50 MiB\n",
+	       number, m.described / SZ_1M, size / SZ_1M);
+	while (m.npieces)
+		model_give(&m, 0, 0);
+	free_slots(m.slots);
+	free(m.taken);
+	free(m.pieces);
+}
+
 int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 2026;
 	int n = sizeof(pools) / sizeof(pools[0]);
 
 	setlinebuf(stdout);
-	printf("1..%d\n", n + 1);
+	printf("1..%d\n", n + 2);
 	for (int i = 0; i < n; i++)
 		run(i, seed);
 	run_holes(n + 1);
+	run_growth(n + 2);
 	return 0;
 }

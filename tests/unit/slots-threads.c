@@ -2,8 +2,8 @@
 /*
  * slots-threads: several threads take pieces of one pool at the same time, write
  * their own mark to all of each, and find nothing else there when they give it
- * back. Each gives some to its neighbour, who gives them back. TAP on standard
- * output.
+ * back. Each gives some to its neighbour, who gives them back. The first one also
+ * describes more of the pool. TAP on standard output.
  */
 #include <pthread.h>
 #include "slots.h"
@@ -16,10 +16,12 @@ static const struct {
 	const char *name;
 	size_t size;
 	unsigned int nareas;
+	size_t low;
 } pools[] = {
 	{ "an area for each thread", 16 * SZ_1M, THREADS },
 	{ "one area", 16 * SZ_1M, 1 },
 	{ "hardly any room", 2 * SZ_1M, THREADS },
+	{ "described meanwhile", 64 * SZ_1M, THREADS, SZ_1M },
 };
 
 struct kept {
@@ -80,6 +82,8 @@ static void *work(void *arg)
 	for (int step = 0; step < STEPS; step++) {
 		struct kept *k = &kept[pick(&state, KEPT)];
 
+		if (!cpu && swiotlb_slots_scarce(slots))
+			describe(slots);
 		if (k->size)
 			give(k);
 		if (!take(cpu, &state, k))
@@ -105,11 +109,13 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static bool run(size_t size, unsigned int nareas)
+static bool run(size_t size, unsigned int nareas, size_t low)
 {
 	pthread_t threads[THREADS];
 
-	slots = new_slots(SZ_1G, size, nareas);
+	slots = low ? new_head(SZ_1G, size, nareas)
+		    : new_slots(SZ_1G, size, nareas);
+	swiotlb_slots_set_low(slots, low);
 	memory = calloc(size, 1);
 	faults = 0;
 	for (uintptr_t i = 0; i < THREADS; i++)
@@ -126,7 +132,7 @@ static bool run(size_t size, unsigned int nareas)
 	if (swiotlb_slots_used(slots))
 		faults++;
 	free(memory);
-	free(slots);
+	free_slots(slots);
 	return !faults;
 }
 
@@ -137,7 +143,7 @@ int main(void)
 	setlinebuf(stdout);
 	printf("1..%d\n", n);
 	for (int i = 0; i < n; i++) {
-		bool ok = run(pools[i].size, pools[i].nareas);
+		bool ok = run(pools[i].size, pools[i].nareas, pools[i].low);
 
 		printf("%sok %d %s\n", ok ? "" : "not ", i + 1, pools[i].name);
 		failed += !ok;

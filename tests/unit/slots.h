@@ -26,19 +26,57 @@ static inline u64 pick(u64 *state, u64 n)
 	return next_random(state) % n;
 }
 
-/* Slots of a pool that has no memory, for the program's lifetime or free() */
+static inline void *zeroed(size_t bytes)
+{
+	void *memory = aligned_alloc(SMP_CACHE_BYTES,
+				     ALIGN(bytes, SMP_CACHE_BYTES));
+
+	if (!memory) {
+		fprintf(stderr, "no memory for the slots of a pool\n");
+		exit(1);
+	}
+	return memset(memory, 0, bytes);
+}
+
+/* Slots of a pool that has no memory. Nothing is described yet. */
+static inline struct swiotlb_slots *new_head(phys_addr_t base, size_t size,
+					     unsigned int nareas)
+{
+	void *memory = zeroed(swiotlb_slots_bytes(base, size, nareas));
+
+	return swiotlb_slots_init(memory, base, size, nareas);
+}
+
+/* Describe the next block. Return its size in bytes, or 0 if none is left. */
+static inline size_t describe(struct swiotlb_slots *slots)
+{
+	size_t offset, size, bytes;
+
+	bytes = swiotlb_slots_next_block(slots, &offset, &size);
+	if (bytes)
+		swiotlb_slots_describe(slots, zeroed(bytes));
+	return size;
+}
+
+/* The same pool with all of it described */
 static inline struct swiotlb_slots *new_slots(phys_addr_t base, size_t size,
 					      unsigned int nareas)
 {
-	size_t bytes = swiotlb_slots_bytes(base, size, nareas);
-	void *memory = aligned_alloc(SMP_CACHE_BYTES, bytes);
+	struct swiotlb_slots *slots = new_head(base, size, nareas);
 
-	if (!memory) {
-		fprintf(stderr, "no memory for a pool of %zu bytes\n", size);
-		exit(1);
-	}
-	memset(memory, 0, bytes);
-	return swiotlb_slots_init(memory, base, size, nareas);
+	while (describe(slots))
+		;
+	return slots;
+}
+
+static inline void free_slots(struct swiotlb_slots *slots)
+{
+	void *block;
+	size_t bytes;
+
+	for (unsigned int n = 0; (block = swiotlb_slots_block(slots, n, &bytes)); n++)
+		free(block);
+	free(slots);
 }
 
 #endif /* SLOTS_H */

@@ -139,10 +139,8 @@ DEFINE_SHOW_ATTRIBUTE(restricted_dma_devices);
  * @desc:	What the firmware says about the pool.
  *
  * The memory must start at a page, must have a struct page for every page, must
- * be in the linear mapping, and must be used by nobody else. If memory is
- * encrypted, this decrypts the whole pool. Otherwise it does not touch the
- * pages of the pool; swiotlb_create_restricted() says what that means for the
- * caller.
+ * be in the linear mapping, and must be used by nobody else.
+ * swiotlb_create_restricted() says what happens to it.
  *
  * Context: Process context, may sleep. Takes restricted_dma_mutex.
  * Return: The new pool, or an ERR_PTR(): -EINVAL if the range is smaller than a
@@ -163,7 +161,7 @@ restricted_dma_pool_create(const struct restricted_dma_desc *desc)
 	if (restricted_dma_overlaps(desc))
 		return ERR_PTR(-EEXIST);
 	mem = swiotlb_create_restricted(desc->name, desc->base, desc->size,
-					desc->nid);
+					desc->nid, desc->clear);
 	if (IS_ERR(mem))
 		return ERR_CAST(mem);
 

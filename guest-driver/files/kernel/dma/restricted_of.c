@@ -73,12 +73,6 @@ rmem_restricted_create(const struct restricted_dma_desc *desc)
 		return ERR_PTR(-EINVAL);
 	}
 
-	/*
-	 * This is RAM, and nobody knows what an earlier stage of the boot has
-	 * left in it. Clear it while nobody else can read it.
-	 */
-	memset(phys_to_virt(desc->base), 0, desc->size);
-
 	pool = restricted_dma_pool_create(desc);
 	if (IS_ERR(pool))
 		pr_err("%s: cannot create a pool of %#llx bytes at %#llx: error %ld\n",
@@ -101,6 +95,8 @@ static void __init rmem_restricted_add(struct device_node *np)
 	if (rmem && rmem->ops == &rmem_restricted_ops) {
 		desc.base = rmem->base;
 		desc.size = rmem->size;
+		/* Nobody knows what an earlier stage of the boot left there */
+		desc.clear = true;
 		pool = rmem_restricted_create(&desc);
 	}
 	if (IS_ERR(pool))

@@ -35,9 +35,11 @@ static void take_segments(struct swiotlb_slots *slots,
 			  struct swiotlb_slot_area *area, unsigned int first,
 			  unsigned int n)
 {
-	struct swiotlb_segment *segment = &slots->segments[first];
+	struct swiotlb_segment *segment;
+	unsigned int at = first + 1;
 
-	for (; n >= SEGMENT_SLOTS; n -= SEGMENT_SLOTS, segment++) {
+	for (; n >= SEGMENT_SLOTS; n -= SEGMENT_SLOTS) {
+		segment = segment_at(slots, at++);
 		swiotlb_free_remove(slots, segment);
 		segment->area = AREA_LARGE;
 		segment->large = first + 1;
@@ -48,6 +50,7 @@ static void take_segments(struct swiotlb_slots *slots,
 		WRITE_ONCE(slots->large_most, slots->large_used);
 	if (!n)
 		return;
+	segment = segment_at(slots, at);
 	swiotlb_free_remove(slots, segment);
 	segment->area = area - slots->areas;
 	segment->large = first + 1;
@@ -71,7 +74,7 @@ static ssize_t try_large(struct swiotlb_slots *slots, unsigned int cpu,
 						  SEGMENT_SLOTS), want);
 	if (first < slots->nsegments) {
 		take_segments(slots, area, first, offset + want->n);
-		swiotlb_record(&slots->segments[first], offset, request);
+		swiotlb_record(segment_at(slots, first + 1), offset, request);
 	}
 	spin_unlock(&slots->lock);
 	spin_unlock_irqrestore(&area->lock, flags);
@@ -121,10 +124,12 @@ void swiotlb_give_large(struct swiotlb_slots *slots,
 			struct swiotlb_segment *segment, unsigned int n)
 {
 	struct swiotlb_slot_area *area;
+	slot_link at = link_of(segment);
 	unsigned long flags;
 
 	spin_lock_irqsave(&slots->lock, flags);
-	for (; n >= SEGMENT_SLOTS; n -= SEGMENT_SLOTS, segment++) {
+	for (; n >= SEGMENT_SLOTS; n -= SEGMENT_SLOTS) {
+		segment = segment_at(slots, at++);
 		segment->large = 0;
 		swiotlb_free_push(slots, segment);
 		WRITE_ONCE(slots->large_used,
@@ -133,6 +138,7 @@ void swiotlb_give_large(struct swiotlb_slots *slots,
 	spin_unlock_irqrestore(&slots->lock, flags);
 	if (!n)
 		return;
+	segment = segment_at(slots, at);
 	area = &slots->areas[segment->area];
 	spin_lock_irqsave(&area->lock, flags);
 	segment->large = 0;

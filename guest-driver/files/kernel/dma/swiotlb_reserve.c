@@ -54,6 +54,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/swiotlb.h>
+#include "swiotlb_grow.h"
 #include "swiotlb_reserve.h"
 #include "swiotlb_slots.h"
 
@@ -116,13 +117,15 @@ static int init_half(struct io_tlb_pool *half, const struct io_tlb_pool *pool,
 	half->nslabs = size >> IO_TLB_SHIFT;
 	half->nareas = 1;
 	half->slots = swiotlb_slots_init(slots, start, size, 1);
-	return 0;
+	return swiotlb_describe(half, GFP_KERNEL);
 }
 
 static void free_reserve(struct swiotlb_reserve *reserve)
 {
-	for (int i = 0; i < ARRAY_SIZE(reserve->halves); i++)
-		kvfree(reserve->halves[i].slots);
+	for (int i = 0; i < ARRAY_SIZE(reserve->halves); i++) {
+		if (reserve->halves[i].slots)
+			swiotlb_free_slots(&reserve->halves[i]);
+	}
 	kfree(reserve);
 }
 
@@ -151,8 +154,12 @@ static ssize_t take_piece(struct io_tlb_pool *pool, size_t size)
 		.align = min(2 * size, SWIOTLB_SEGMENT_SIZE),
 		.min_align = 1,
 	};
+	ssize_t offset;
 
-	return swiotlb_slots_take(pool->slots, 0, &request);
+	do {
+		offset = swiotlb_slots_take(pool->slots, 0, &request);
+	} while (offset < 0 && swiotlb_grow_now(pool));
+	return offset;
 }
 
 /**

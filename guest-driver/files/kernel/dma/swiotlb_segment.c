@@ -6,10 +6,8 @@
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
-#include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/kernel.h>
-#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include "swiotlb_segment.h"
@@ -19,7 +17,7 @@ static void segment_push(struct swiotlb_slots *slots, slot_link *head,
 {
 	segment->prev = 0;
 	segment->next = *head;
-	WRITE_ONCE(*head, link_of(slots, segment));
+	WRITE_ONCE(*head, link_of(segment));
 	if (segment->next)
 		segment_at(slots, segment->next)->prev = *head;
 }
@@ -66,15 +64,14 @@ static void area_add_chunk(struct swiotlb_slots *slots,
 			   struct swiotlb_slot_area *area,
 			   struct swiotlb_segment *segment, unsigned int c)
 {
-	unsigned int list = longest_run(segment->slots[c]) - 1;
-	slot_link link = (segment - slots->segments) * SEGMENT_CHUNKS + c + 1;
+	unsigned int list = longest_run(segment->slots[c]) - 1, other;
+	slot_link link = segment->index * SEGMENT_CHUNKS + c + 1;
 	slot_link next = area->chunks[list];
 
 	segment->chunk_prev[c] = 0;
 	segment->chunk_next[c] = next;
 	if (next)
-		slots->segments[(next - 1) / SEGMENT_CHUNKS]
-			.chunk_prev[(next - 1) % SEGMENT_CHUNKS] = link;
+		chunk_at(slots, next, &other)->chunk_prev[other] = link;
 	area->chunks[list] = link;
 	WRITE_ONCE(area->chunk_lists, area->chunk_lists | 1U << list);
 }
@@ -83,15 +80,13 @@ static void area_remove_chunk(struct swiotlb_slots *slots,
 			      struct swiotlb_slot_area *area,
 			      struct swiotlb_segment *segment, unsigned int c)
 {
-	unsigned int list = longest_run(segment->slots[c]) - 1;
+	unsigned int list = longest_run(segment->slots[c]) - 1, other;
 	slot_link next = segment->chunk_next[c], prev = segment->chunk_prev[c];
 
 	if (next)
-		slots->segments[(next - 1) / SEGMENT_CHUNKS]
-			.chunk_prev[(next - 1) % SEGMENT_CHUNKS] = prev;
+		chunk_at(slots, next, &other)->chunk_prev[other] = prev;
 	if (prev)
-		slots->segments[(prev - 1) / SEGMENT_CHUNKS]
-			.chunk_next[(prev - 1) % SEGMENT_CHUNKS] = next;
+		chunk_at(slots, prev, &other)->chunk_next[other] = next;
 	else
 		area->chunks[list] = next;
 	if (!area->chunks[list])
@@ -101,25 +96,53 @@ static void area_remove_chunk(struct swiotlb_slots *slots,
 
 /* Free segments */
 
+static void count_free(struct swiotlb_slots *slots, int n)
+{
+	slots->nfree += n;
+	swiotlb_slots_check_low(slots);
+}
+
 void swiotlb_free_push(struct swiotlb_slots *slots,
 		       struct swiotlb_segment *segment)
 {
 	segment->area = AREA_NONE;
+	if (!slots->free)
+		slots->last = link_of(segment);
 	segment_push(slots, &slots->free, segment);
-	__clear_bit(segment - slots->segments, slots->used_map);
+	__clear_bit(segment->index, slots->used_map);
+	count_free(slots, 1);
+}
+
+/* The same, but those that are free already are taken first. */
+void swiotlb_free_append(struct swiotlb_slots *slots,
+			 struct swiotlb_segment *segment)
+{
+	segment->area = AREA_NONE;
+	segment->prev = slots->last;
+	segment->next = 0;
+	if (slots->last)
+		segment_at(slots, slots->last)->next = link_of(segment);
+	else
+		WRITE_ONCE(slots->free, link_of(segment));
+	slots->last = link_of(segment);
+	__clear_bit(segment->index, slots->used_map);
+	count_free(slots, 1);
 }
 
 void swiotlb_free_remove(struct swiotlb_slots *slots,
 			 struct swiotlb_segment *segment)
 {
+	if (slots->last == link_of(segment))
+		slots->last = segment->prev;
 	segment_unlink(slots, &slots->free, segment);
-	__set_bit(segment - slots->segments, slots->used_map);
+	__set_bit(segment->index, slots->used_map);
+	count_free(slots, -1);
 }
 
 /* Let @area own a segment that was nobody's. */
-static void area_adopt(struct swiotlb_slots *slots,
-		       struct swiotlb_slot_area *area,
-		       struct swiotlb_segment *segment)
+void swiotlb_area_adopt(struct swiotlb_slots *slots,
+			struct swiotlb_slot_area *area,
+			struct swiotlb_segment *segment)
 {
 	unsigned int c;
 
@@ -129,25 +152,6 @@ static void area_adopt(struct swiotlb_slots *slots,
 		if (segment->slots[c] && !(segment->free >> c & 1))
 			area_add_chunk(slots, area, segment, c);
 	}
-}
-
-/* Let @area have one more segment, if there is one. Its lock is held. */
-struct swiotlb_segment *swiotlb_area_grow(struct swiotlb_slots *slots,
-					  struct swiotlb_slot_area *area)
-{
-	struct swiotlb_segment *segment = NULL;
-
-	if (!READ_ONCE(slots->free))
-		return NULL;
-	spin_lock(&slots->lock);
-	if (slots->free) {
-		segment = segment_at(slots, slots->free);
-		swiotlb_free_remove(slots, segment);
-	}
-	spin_unlock(&slots->lock);
-	if (segment)
-		area_adopt(slots, area, segment);
-	return segment;
 }
 
 /*
@@ -232,109 +236,4 @@ void swiotlb_record(struct swiotlb_segment *segment, unsigned int first,
 			       request->padding << INFO_SIZE_BITS;
 	WRITE_ONCE(segment->starts[first / 64],
 		   segment->starts[first / 64] | 1ULL << first % 64);
-}
-
-/*
- * What is outside the pool is taken for ever. So a segment that has a part
- * outside never becomes free, and stays with the area that gets it here.
- */
-static void swiotlb_segment_init(struct swiotlb_slots *slots,
-				 struct swiotlb_segment *segment, size_t end)
-{
-	size_t at = (segment - slots->segments) << SWIOTLB_SEGMENT_SHIFT;
-	unsigned int i;
-
-	for (i = 0; i < SEGMENT_SLOTS; i++, at += SWIOTLB_SLOT_SIZE) {
-		if (at >= slots->skew && at + SWIOTLB_SLOT_SIZE <= end)
-			segment->slots[i / CHUNK_SLOTS] |= 1 << i % CHUNK_SLOTS;
-	}
-	for (i = 0; i < SEGMENT_CHUNKS; i++) {
-		if (segment->slots[i] == 0xff)
-			segment->free |= 1ULL << i;
-	}
-	if (segment->free == ~0ULL) {
-		swiotlb_free_push(slots, segment);
-	} else {
-		i = segment == slots->segments ? 0 : slots->nareas - 1;
-		area_adopt(slots, &slots->areas[i], segment);
-	}
-}
-
-/* So many segments have a part in this range. */
-static size_t segments_of(phys_addr_t base, size_t size)
-{
-	return DIV_ROUND_UP((base & (SWIOTLB_SEGMENT_SIZE - 1)) + size,
-			    SWIOTLB_SEGMENT_SIZE);
-}
-
-static unsigned int kinds_of(size_t nsegments)
-{
-	return nsegments < KINDS_SEGMENTS ? 1 : KINDS;
-}
-
-/* Where in the description of a pool are its parts? Return its size. */
-static size_t lay_out(phys_addr_t base, size_t size, unsigned int nareas,
-		      size_t *areas, size_t *segments, size_t *map)
-{
-	size_t nsegments = segments_of(base, size);
-
-	*areas = ALIGN(sizeof(struct swiotlb_slots), SMP_CACHE_BYTES);
-	*segments = *areas + (size_t)kinds_of(nsegments) * nareas *
-			     sizeof(struct swiotlb_slot_area);
-	*map = *segments + nsegments * sizeof(struct swiotlb_segment);
-	return *map + BITS_TO_LONGS(nsegments) * sizeof(long);
-}
-
-/**
- * swiotlb_slots_bytes() - how large is the description of a pool?
- * @base:	Physical address of the pool, a multiple of SWIOTLB_SLOT_SIZE.
- * @size:	In bytes.
- * @nareas:	How many CPUs have areas of their own, from 1 to 32766.
- *
- * Context: Any.
- * Return: Bytes, in whole pages: no allocator of the kernel gives these an
- * address within a cache line.
- */
-size_t swiotlb_slots_bytes(phys_addr_t base, size_t size, unsigned int nareas)
-{
-	size_t areas, segments, map;
-
-	return PAGE_ALIGN(lay_out(base, size, nareas, &areas, &segments, &map));
-}
-
-/**
- * swiotlb_slots_init() - describe the slots of a new pool
- * @memory:	Zeroed, of the size that swiotlb_slots_bytes() says. The caller
- *		frees it when the pool is gone.
- * @base:	Physical address of the pool, a multiple of SWIOTLB_SLOT_SIZE.
- * @size:	In bytes.
- * @nareas:	How many CPUs have areas of their own, from 1 to 32766.
- *
- * Context: Any.
- * Return: The slots, at the beginning of @memory.
- */
-struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
-					 size_t size, unsigned int nareas)
-{
-	struct swiotlb_slots *slots = memory;
-	size_t areas, segments, map;
-	unsigned int i;
-
-	lay_out(base, size, nareas, &areas, &segments, &map);
-	slots->areas = memory + areas;
-	slots->segments = memory + segments;
-	slots->used_map = memory + map;
-	slots->skew = base & (SWIOTLB_SEGMENT_SIZE - 1);
-	slots->number = base >> SWIOTLB_SEGMENT_SHIFT;
-	slots->nsegments = segments_of(base, size);
-	slots->kinds = kinds_of(slots->nsegments);
-	slots->nareas = slots->kinds * nareas;
-	spin_lock_init(&slots->lock);
-	for (i = 0; i < slots->nareas; i++)
-		spin_lock_init(&slots->areas[i].lock);
-	bitmap_fill(slots->used_map, slots->nsegments);
-	for (i = slots->nsegments; i-- > 0; )
-		swiotlb_segment_init(slots, &slots->segments[i],
-				     slots->skew + size);
-	return slots;
 }

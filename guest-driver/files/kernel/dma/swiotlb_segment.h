@@ -17,6 +17,7 @@
 #define CHUNK_SLOTS	8
 #define SEGMENT_CHUNKS	64
 #define SEGMENT_SLOTS	(SEGMENT_CHUNKS * CHUNK_SLOTS)
+#define BLOCK_SEGMENTS	(SWIOTLB_BLOCK_SIZE / SWIOTLB_SEGMENT_SIZE)
 
 /* What is in a mapping's info, besides its size */
 #define INFO_SIZE_BITS	22
@@ -43,6 +44,7 @@ typedef u32 slot_link;
  * @next:	In the list of its area, or of free segments.
  * @prev:	In the same list.
  * @large:	The first segment of a mapping that ends in this one, plus one.
+ * @index:	Its place among the segments of the pool.
  * @area:	The area that owns it, or AREA_NONE or AREA_LARGE.
  * @longest:	Run of bits in @free.
  * @slots:	Bit s of element n: slot s of chunk n is free.
@@ -58,6 +60,7 @@ struct swiotlb_segment {
 	slot_link next;
 	slot_link prev;
 	slot_link large;
+	u32 index;
 	u16 area;
 	u8 longest;
 	u8 slots[SEGMENT_CHUNKS];
@@ -90,6 +93,7 @@ struct swiotlb_slot_area {
 
 /**
  * struct swiotlb_slots - the slots of a pool
+ * @size:	Of the pool, in bytes.
  * @skew:	Bytes between the beginning of the first segment and the pool.
  * @number:	Physical address of the first segment, in segments.
  * @nsegments:	Number of segments.
@@ -97,23 +101,36 @@ struct swiotlb_slot_area {
  * @kinds:	KINDS, or 1 if the same areas serve all mappings.
  * @lock:	Protects the members below and the links of free segments.
  * @free:	The free segment that became free last.
+ * @last:	The last in the same list, which is the one to take last.
+ * @nfree:	Number of segments in that list.
+ * @low:	If there are fewer, more should be described.
  * @used_map:	Bit n: segment n is in use, or has a part outside the pool.
  * @large_used:	Slots in segments that are AREA_LARGE.
  * @large_most:	The largest @large_used so far.
  * @areas:	The areas.
- * @segments:	The segments.
+ * @blocks:	Segments, BLOCK_SEGMENTS at a time; NULL for those that nobody has
+ *		described yet.
+ * @scarce:	@nfree is less than @low.
+ * @ndescribed:	So many segments are described. Only swiotlb_slots_describe()
+ *		changes it.
  */
 struct swiotlb_slots {
+	size_t size;
 	size_t skew;
 	u64 number;
 	unsigned int nsegments;
 	unsigned int nareas;
 	unsigned int kinds;
 	struct swiotlb_slot_area *areas;
-	struct swiotlb_segment *segments;
+	struct swiotlb_segment **blocks;
+	unsigned int ndescribed;
+	bool scarce;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	slot_link free;
+	slot_link last;
+	unsigned int nfree;
+	unsigned int low;
 	unsigned long *used_map;
 	unsigned long large_used;
 	unsigned long large_most;
@@ -211,20 +228,38 @@ static inline bool segment_fits(const struct swiotlb_slots *slots,
 static inline struct swiotlb_segment *
 segment_at(const struct swiotlb_slots *slots, slot_link link)
 {
-	return &slots->segments[link - 1];
+	unsigned int index = link - 1;
+
+	return &slots->blocks[index / BLOCK_SEGMENTS][index % BLOCK_SEGMENTS];
 }
 
-static inline slot_link link_of(const struct swiotlb_slots *slots,
-				const struct swiotlb_segment *segment)
+static inline slot_link link_of(const struct swiotlb_segment *segment)
 {
-	return segment - slots->segments + 1;
+	return segment->index + 1;
+}
+
+/* The segment that has chunk @link, and the number of the chunk in it */
+static inline struct swiotlb_segment *
+chunk_at(const struct swiotlb_slots *slots, slot_link link, unsigned int *c)
+{
+	*c = (link - 1) % SEGMENT_CHUNKS;
+	return segment_at(slots, (link - 1) / SEGMENT_CHUNKS + 1);
 }
 
 /* The number of a segment among those of all memory */
 static inline unsigned int number_of(const struct swiotlb_slots *slots,
 				     const struct swiotlb_segment *segment)
 {
-	return slots->number + (segment - slots->segments);
+	return slots->number + segment->index;
+}
+
+/* The number of free segments, or the limit, has changed. The lock is held. */
+static inline void swiotlb_slots_check_low(struct swiotlb_slots *slots)
+{
+	bool scarce = slots->nfree < slots->low;
+
+	if (scarce != READ_ONCE(slots->scarce))
+		WRITE_ONCE(slots->scarce, scarce);
 }
 
 /* Count @n more slots as taken. The lock of @area is held. */
@@ -255,10 +290,13 @@ void swiotlb_area_add(struct swiotlb_slots *slots,
 void swiotlb_area_remove(struct swiotlb_slots *slots,
 			 struct swiotlb_slot_area *area,
 			 struct swiotlb_segment *segment);
-struct swiotlb_segment *swiotlb_area_grow(struct swiotlb_slots *slots,
-					  struct swiotlb_slot_area *area);
+void swiotlb_area_adopt(struct swiotlb_slots *slots,
+			struct swiotlb_slot_area *area,
+			struct swiotlb_segment *segment);
 void swiotlb_free_push(struct swiotlb_slots *slots,
 		       struct swiotlb_segment *segment);
+void swiotlb_free_append(struct swiotlb_slots *slots,
+			 struct swiotlb_segment *segment);
 void swiotlb_free_remove(struct swiotlb_slots *slots,
 			 struct swiotlb_segment *segment);
 void swiotlb_flip_slots(struct swiotlb_slots *slots,

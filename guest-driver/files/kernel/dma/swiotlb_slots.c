@@ -54,7 +54,8 @@
  * is aligned to more than 4 KiB looks at each segment of an area before it
  * misses. One of less than 4 KiB that has to be aligned may miss a few slots that
  * would do. Mappings of more than a segment search a bit for each segment. For
- * each slot there are 12 bytes of metadata, and 1.3 on average besides.
+ * each slot there are 12 bytes of metadata, and 1.3 on average besides, as far as
+ * the pool is described. swiotlb_blocks.c has more about that.
  */
 
 #include <linux/compiler.h>
@@ -77,7 +78,7 @@ static ssize_t take_slots(struct swiotlb_slots *slots,
 	swiotlb_flip_slots(slots, area, segment, first, want->n);
 	swiotlb_record(segment, first, request);
 	area_use(area, want->n);
-	return (segment - slots->segments) * SEGMENT_SLOTS + first;
+	return (size_t)segment->index * SEGMENT_SLOTS + first;
 }
 
 /* Taking */
@@ -116,12 +117,10 @@ static ssize_t take_small(struct swiotlb_slots *slots,
 		     link = segment->chunk_next[c]) {
 			if (tries++ == TRIES)
 				return -1;
-			segment = &slots->segments[(link - 1) / SEGMENT_CHUNKS];
-			c = (link - 1) % SEGMENT_CHUNKS;
+			segment = chunk_at(slots, link, &c);
 			s = find_slot(slots, segment, c, want);
 			if (s < CHUNK_SLOTS &&
-			    segment_fits(slots, segment - slots->segments,
-					 want))
+			    segment_fits(slots, segment->index, want))
 				return take_slots(slots, area, segment,
 						  c * CHUNK_SLOTS + s, want,
 						  request);
@@ -140,12 +139,14 @@ static unsigned int chunks_of(const struct slot_want *want)
 /* The first slot of a run of free chunks that has room, or SEGMENT_SLOTS */
 static unsigned int find_chunks(const struct swiotlb_slots *slots,
 				const struct swiotlb_segment *segment,
-				unsigned int n, const struct slot_want *want)
+				const struct slot_want *want)
 {
 	unsigned int offset = want->at & (CHUNK_SLOTS - 1), first;
 	unsigned int number = number_of(slots, segment);
-	u64 runs = runs_of(segment->free, n);
+	u64 runs = runs_of(segment->free, chunks_of(want));
 
+	if (!segment_fits(slots, segment->index, want))
+		return SEGMENT_SLOTS;
 	if (want->mask >= CHUNK_SLOTS)
 		runs &= aligned_bits(want->mask / CHUNK_SLOTS,
 				     want->at % SEGMENT_SLOTS / CHUNK_SLOTS);
@@ -166,9 +167,8 @@ static ssize_t take_chunks_of(struct swiotlb_slots *slots,
 {
 	unsigned int first;
 
-	first = find_chunks(slots, segment, chunks_of(want), want);
-	if (first == SEGMENT_SLOTS ||
-	    !segment_fits(slots, segment - slots->segments, want))
+	first = find_chunks(slots, segment, want);
+	if (first == SEGMENT_SLOTS)
 		return -1;
 	return take_slots(slots, area, segment, first, want, request);
 }
@@ -199,6 +199,43 @@ static ssize_t take_chunks(struct swiotlb_slots *slots,
 	return -1;
 }
 
+/* Of the free segments that are taken first: the first that has room, or NULL */
+static struct swiotlb_segment *find_free(const struct swiotlb_slots *slots,
+					 const struct slot_want *want)
+{
+	unsigned int tries = TRIES;
+	struct swiotlb_segment *segment;
+	slot_link link;
+
+	for (link = slots->free; link && tries--; link = segment->next) {
+		segment = segment_at(slots, link);
+		if (find_chunks(slots, segment, want) < SEGMENT_SLOTS)
+			return segment;
+	}
+	return NULL;
+}
+
+/* Take a mapping from a free segment, which @area gets. */
+static ssize_t take_free(struct swiotlb_slots *slots,
+			 struct swiotlb_slot_area *area,
+			 const struct slot_want *want,
+			 const struct swiotlb_request *request)
+{
+	struct swiotlb_segment *segment;
+
+	if (!READ_ONCE(slots->free))
+		return -1;
+	spin_lock(&slots->lock);
+	segment = find_free(slots, want);
+	if (segment)
+		swiotlb_free_remove(slots, segment);
+	spin_unlock(&slots->lock);
+	if (!segment)
+		return -1;
+	swiotlb_area_adopt(slots, area, segment);
+	return take_chunks_of(slots, area, segment, want, request);
+}
+
 static ssize_t take_from(struct swiotlb_slots *slots,
 			 struct swiotlb_slot_area *area,
 			 const struct slot_want *want,
@@ -207,7 +244,6 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 	/* Of segments that have a long enough run, any will do for most */
 	bool picky = want->mask >= CHUNK_SLOTS ||
 		     (want->boundary && want->boundary < SEGMENT_SLOTS);
-	struct swiotlb_segment *segment = NULL;
 	unsigned long flags;
 	ssize_t slot = -1;
 
@@ -217,9 +253,7 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 	if (slot < 0)
 		slot = take_chunks(slots, area, TRIES, want, request);
 	if (slot < 0 && grow)
-		segment = swiotlb_area_grow(slots, area);
-	if (segment)
-		slot = take_chunks_of(slots, area, segment, want, request);
+		slot = take_free(slots, area, want, request);
 	if (slot < 0 && picky)
 		slot = take_chunks(slots, area, UINT_MAX, want, request);
 	spin_unlock_irqrestore(&area->lock, flags);
@@ -268,6 +302,10 @@ static ssize_t take(struct swiotlb_slots *slots, unsigned int cpu,
 		slot = take_elsewhere(slots, home, want, request);
 	if (slot < 0 && slots->kinds > 1)
 		slot = take_elsewhere(slots, home ^ 1, want, request);
+	/* An area may have given a segment back before it was looked at */
+	if (slot < 0 && READ_ONCE(slots->free))
+		slot = take_from(slots, &slots->areas[home], want, request,
+				 true);
 	return slot;
 }
 
@@ -319,9 +357,9 @@ static struct swiotlb_segment *find_start(struct swiotlb_slots *slots,
 	u64 starts;
 
 	offset += slots->skew;
-	if (offset >> SWIOTLB_SEGMENT_SHIFT >= slots->nsegments)
+	if (offset >> SWIOTLB_SEGMENT_SHIFT >= READ_ONCE(slots->ndescribed))
 		return NULL;
-	segment = &slots->segments[offset >> SWIOTLB_SEGMENT_SHIFT];
+	segment = segment_at(slots, (offset >> SWIOTLB_SEGMENT_SHIFT) + 1);
 	slot = (offset >> SWIOTLB_SLOT_SHIFT) % SEGMENT_SLOTS;
 	for (;;) {
 		word = slot / 64;
@@ -359,7 +397,7 @@ bool swiotlb_slots_find(struct swiotlb_slots *slots, size_t offset,
 	segment = find_start(slots, offset, &first);
 	if (!segment)
 		return false;
-	mapping->start = (segment - slots->segments) << SWIOTLB_SEGMENT_SHIFT;
+	mapping->start = (size_t)segment->index << SWIOTLB_SEGMENT_SHIFT;
 	mapping->start += (first << SWIOTLB_SLOT_SHIFT) - slots->skew;
 	mapping->orig_addr = segment->orig_addr[first];
 	mapping->size = segment->info[first] & INFO_SIZE;
@@ -389,7 +427,7 @@ size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
 	n = slots_of(segment->info[first] & INFO_SIZE);
 	/* Nobody has taken it, but others have what is before it */
 	if ((offset + slots->skew) / SWIOTLB_SLOT_SIZE >=
-	    (segment - slots->segments) * SEGMENT_SLOTS + first + n)
+	    (size_t)segment->index * SEGMENT_SLOTS + first + n)
 		return 0;
 	if (segment->area == AREA_LARGE) {
 		segment->starts[first / 64] = 0;

@@ -13,6 +13,7 @@ struct swiotlb_slots;
 #define SWIOTLB_SLOT_SIZE	(1UL << SWIOTLB_SLOT_SHIFT)
 #define SWIOTLB_SEGMENT_SHIFT	18
 #define SWIOTLB_SEGMENT_SIZE	(1UL << SWIOTLB_SEGMENT_SHIFT)
+#define SWIOTLB_BLOCK_SIZE	(16 * SWIOTLB_SEGMENT_SIZE)
 
 /* The largest request: as many segments as a run of them may have */
 #define SWIOTLB_SLOTS_MAX	(8 * SWIOTLB_SEGMENT_SIZE)
@@ -57,6 +58,14 @@ struct swiotlb_mapping {
 size_t swiotlb_slots_bytes(phys_addr_t base, size_t size, unsigned int nareas);
 struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
 					 size_t size, unsigned int nareas);
+size_t swiotlb_slots_described(const struct swiotlb_slots *slots);
+size_t swiotlb_slots_next_block(const struct swiotlb_slots *slots,
+				size_t *offset, size_t *size);
+void swiotlb_slots_describe(struct swiotlb_slots *slots, void *memory);
+void *swiotlb_slots_block(const struct swiotlb_slots *slots, unsigned int n,
+			  size_t *bytes);
+void swiotlb_slots_set_low(struct swiotlb_slots *slots, size_t low);
+bool swiotlb_slots_scarce(const struct swiotlb_slots *slots);
 ssize_t swiotlb_slots_take(struct swiotlb_slots *slots, unsigned int cpu,
 			   const struct swiotlb_request *request);
 bool swiotlb_slots_find(struct swiotlb_slots *slots, size_t offset,

@@ -67,10 +67,31 @@ static unsigned int slots_of(size_t size)
 
 KUNIT_DEFINE_ACTION_WRAPPER(free_memory, kvfree, const void *);
 
+/* Zeroed memory that is freed after the test */
+static void *new_memory(struct kunit *test, size_t size)
+{
+	void *memory = kvzalloc(size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_memory,
+							   memory));
+	return memory;
+}
+
+/* Describe the next block of a pool. Return its size, or 0 if none is left. */
+static size_t describe(struct kunit *test, struct model *m)
+{
+	size_t bytes, offset, size;
+
+	bytes = swiotlb_slots_next_block(m->slots, &offset, &size);
+	if (bytes)
+		swiotlb_slots_describe(m->slots, new_memory(test, bytes));
+	return size;
+}
+
 static struct model *new_model(struct kunit *test, const struct pool *pool)
 {
 	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
-	void *memory;
 
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	m->pool = pool;
@@ -81,13 +102,12 @@ static struct model *new_model(struct kunit *test, const struct pool *pool)
 				  GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m->taken);
 	KUNIT_ASSERT_NOT_NULL(test, m->pieces);
-	memory = kvzalloc(swiotlb_slots_bytes(pool->base, pool->size,
-					      pool->nareas), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, memory);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_memory,
-							   memory));
-	m->slots = swiotlb_slots_init(memory, pool->base, pool->size,
-				      pool->nareas);
+	m->slots = swiotlb_slots_init(
+		new_memory(test, swiotlb_slots_bytes(pool->base, pool->size,
+						     pool->nareas)),
+		pool->base, pool->size, pool->nareas);
+	while (describe(test, m))
+		;
 	return m;
 }
 
