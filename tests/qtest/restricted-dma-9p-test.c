@@ -55,19 +55,51 @@ static void run(RdpClient *c, GByteArray *msg)
     check(c);
 }
 
+static bool is_error(uint8_t type)
+{
+    return type == RDP_9P_RLERROR || type == RDP_9P_RERROR;
+}
+
+/* The error that was answered, or 0 */
+static uint32_t answered_error(RdpClient *c)
+{
+    QTestState *qts = c->guest->qts;
+    uint64_t error = c->bufs[1].addr + RDP_9P_HEADER;
+    uint8_t type = answer_type(c, 1);
+
+    if (type == RDP_9P_RERROR) {
+        /* The number comes after a text */
+        error += 2 + qtest_readw(qts, error);
+    }
+    return is_error(type) ? qtest_readl(qts, error) : 0;
+}
+
 /* Returns the error, or 0 */
 static uint32_t try(RdpClient *c, GByteArray *msg)
 {
     serve(c, msg);
-    if (answer_type(c, 1) != RDP_9P_RLERROR) {
-        return 0;
-    }
-    return qtest_readl(c->guest->qts, c->bufs[1].addr + RDP_9P_HEADER);
+    return answered_error(c);
+}
+
+/* The same for a request that is longer than a page */
+static uint32_t try_long(RdpClient *c, GByteArray *msg)
+{
+    c->bufs[0] = (RdpBuf) { c->guest->base + MiB, msg->len, false };
+    c->bufs[1] = (RdpBuf) { RDP_BUF(c->guest, 1), ROOM, true };
+    rdp_poke(c->guest, c->bufs[0].addr, msg->data, msg->len);
+    g_byte_array_unref(msg);
+    rdp_ring_serve(&c->ring, c->bufs, 2);
+    return answered_error(c);
 }
 
 static GByteArray *version(void)
 {
     return rdp_9p_version(RDP_9P_MSIZE, "9P2000.L");
+}
+
+static GByteArray *old_version(void)
+{
+    return rdp_9p_version(RDP_9P_MSIZE, "9P2000.u");
 }
 
 static void fill_version(RdpClient *c)
@@ -132,18 +164,23 @@ static void start(RdpClient *c, const char *options, const char *more)
     begin(c);
 }
 
-static void stop(RdpClient *c)
+static void remove_all(const char *folder)
 {
-    g_autoptr(GDir) dir = g_dir_open(c->dir, 0, NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
 
-    rdp_device_stop(&c->dev);
     while ((name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(c->dir, name, NULL);
+        g_autofree char *path = g_build_filename(folder, name, NULL);
 
         g_remove(path);
     }
-    g_rmdir(c->dir);
+    g_rmdir(folder);
+}
+
+static void stop(RdpClient *c)
+{
+    rdp_device_stop(&c->dev);
+    remove_all(c->dir);
     g_free(c->dir);
 }
 
@@ -158,17 +195,24 @@ static void make_dir(RdpClient *c, const char *name)
 static void run_together(RdpClient *c, GByteArray **messages, unsigned n,
                          uint8_t *answers)
 {
+    RdpGuest *guest = c->guest;
     unsigned i;
 
-    c->n = 0;
     for (i = 0; i < n; i++) {
-        add(c, messages[i], ROOM);
-        rdp_ring_add(&c->ring, &c->bufs[2 * i], 2, RDP_NO_TABLE);
+        RdpBuf bufs[] = {
+            { RDP_BUF(guest, 2 * i), messages[i]->len, false },
+            { RDP_BUF(guest, 2 * i + 1), ROOM, true },
+        };
+
+        rdp_poke(guest, bufs[0].addr, messages[i]->data, messages[i]->len);
+        g_byte_array_unref(messages[i]);
+        rdp_ring_add(&c->ring, bufs, 2, RDP_NO_TABLE);
     }
     rdp_ring_kick(&c->ring);
     rdp_ring_wait(&c->ring);
     for (i = 0; i < n; i++) {
-        answers[i] = answer_type(c, 2 * i + 1);
+        answers[i] = qtest_readb(guest->qts,
+                                 RDP_BUF(guest, 2 * i + 1) + RDP_9P_TYPE);
     }
 }
 
@@ -259,6 +303,26 @@ static GByteArray *lcreate(uint32_t fid, const char *name)
     return msg;
 }
 
+/* The requests of 9P2000.u that open */
+static GByteArray *open_old(uint32_t fid)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TOPEN, fid);
+
+    rdp_9p_put(msg, 0, 1);
+    return msg;
+}
+
+static GByteArray *create(uint32_t fid, const char *name)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TCREATE, fid);
+
+    rdp_9p_put_string(msg, name);
+    rdp_9p_put(msg, 0600, 4);
+    rdp_9p_put(msg, 2, 1);          /* read and write */
+    rdp_9p_put_string(msg, "");
+    return msg;
+}
+
 /* Make a fid of an attribute, or of the list of all if @name is "" */
 static GByteArray *xattrwalk(uint32_t fid, uint32_t newfid, const char *name)
 {
@@ -298,11 +362,11 @@ static void assert_one_opens(RdpClient *c, GByteArray *first,
     uint8_t answers[2];
 
     run_together(c, messages, 2, answers);
-    if (answers[0] == RDP_9P_RLERROR) {
+    if (is_error(answers[0])) {
         g_assert_cmpuint(answers[1], ==, types[1]);
     } else {
         g_assert_cmpuint(answers[0], ==, types[0]);
-        g_assert_cmpuint(answers[1], ==, RDP_9P_RLERROR);
+        g_assert_true(is_error(answers[1]));
     }
 }
 
@@ -317,6 +381,30 @@ static void test_open_twice(void)
     assert_one_opens(&c, lcreate(11, "new"), rdp_9p_lopen(11));
     /* What Txattrwalk makes is an open fid, too */
     assert_one_opens(&c, xattrwalk(RDP_9P_ROOT, 12, ""), rdp_9p_lopen(12));
+    /* So is one for an attribute; Txattrcreate waits for nothing but others */
+    run(&c, rdp_9p_walk(13, "file"));
+    assert_one_opens(&c, rdp_9p_lopen(13), xattrcreate(13, 100));
+    run(&c, rdp_9p_walk(14, ""));
+    assert_one_opens(&c, lcreate(14, "newer"), xattrcreate(14, 100));
+    stop(&c);
+}
+
+/* The same with the requests of the old protocol */
+static void test_open_twice_old(void)
+{
+    RdpClient c = { };
+
+    start(&c, "", "");
+    run(&c, old_version());
+    run(&c, rdp_9p_attach(RDP_9P_ROOT));
+    run(&c, rdp_9p_walk(10, ""));
+    assert_one_opens(&c, open_old(10), open_old(10));
+    run(&c, rdp_9p_walk(11, ""));
+    assert_one_opens(&c, open_old(11), create(11, "new"));
+    run(&c, rdp_9p_walk(12, ""));
+    assert_one_opens(&c, create(12, "newer"), open_old(12));
+    run(&c, rdp_9p_walk(13, ""));
+    assert_one_opens(&c, create(13, "one"), create(13, "other"));
     stop(&c);
 }
 
@@ -324,9 +412,8 @@ static void test_open_twice(void)
 static void test_two_protocols(void)
 {
     GByteArray *messages[] = {
-        rdp_9p_version(RDP_9P_MSIZE, "9P2000.u"), rdp_9p_attach(RDP_9P_ROOT),
+        old_version(), rdp_9p_attach(RDP_9P_ROOT),
     };
-    GByteArray *msg = rdp_9p_fid(RDP_9P_TOPEN, RDP_9P_ROOT);
     uint8_t answers[2];
     RdpClient c = { };
 
@@ -335,33 +422,58 @@ static void test_two_protocols(void)
     g_assert_cmpuint(answers[0], ==, RDP_9P_TVERSION + 1);
     g_assert_cmpuint(answers[1], ==, RDP_9P_TATTACH + 1);
 
-    rdp_9p_put(msg, 0, 1);
-    run(&c, msg);
+    run(&c, open_old(RDP_9P_ROOT));
     messages[0] = rdp_9p_read(RDP_9P_ROOT, ROOM - 11);
     messages[1] = rdp_9p_read(RDP_9P_ROOT, ROOM - 11);
     run_together(&c, messages, 2, answers);
     stop(&c);
 }
 
-/* A request that has waited does not clunk a fid that came later */
-static void test_clunk(void)
+/*
+ * A request that has waited does not clunk a fid that came later.  @request
+ * waits for a thread, and then clunks CLUNKED.
+ */
+#define CLUNKED 10
+
+static void assert_clunks_its_own(RdpClient *c, GByteArray *request,
+                                  uint8_t answer)
 {
     /* Tversion has nothing to wait for, as no file is open */
-    GByteArray *messages[] = {
-        rdp_9p_fid(RDP_9P_TREMOVE, FID), version(), rdp_9p_attach(FID),
-    };
+    GByteArray *messages[] = { request, version(), rdp_9p_attach(CLUNKED) };
     uint8_t answers[3];
+
+    run_together(c, messages, 3, answers);
+    g_assert_cmpuint(answers[0], ==, answer);
+    g_assert_cmpuint(answers[1], ==, RDP_9P_TVERSION + 1);
+    g_assert_cmpuint(answers[2], ==, RDP_9P_TATTACH + 1);
+
+    run(c, getattr(CLUNKED));
+}
+
+static void test_clunk_remove(void)
+{
     RdpClient c = { };
 
     start(&c, "", "");
     run(&c, rdp_9p_fid(RDP_9P_TCLUNK, FID));
-    run(&c, rdp_9p_walk(FID, "file"));
-    run_together(&c, messages, 3, answers);
-    g_assert_cmpuint(answers[0], ==, RDP_9P_TREMOVE + 1);
-    g_assert_cmpuint(answers[1], ==, RDP_9P_TVERSION + 1);
-    g_assert_cmpuint(answers[2], ==, RDP_9P_TATTACH + 1);
+    run(&c, rdp_9p_walk(CLUNKED, "file"));
+    assert_clunks_its_own(&c, rdp_9p_fid(RDP_9P_TREMOVE, CLUNKED),
+                          RDP_9P_TREMOVE + 1);
+    stop(&c);
+}
 
-    run(&c, getattr(FID));
+/* The file is gone, and with it what Txattrwalk asks for */
+static void test_clunk_xattrwalk(const void *name)
+{
+    g_autofree char *file = NULL;
+    RdpClient c = { };
+
+    start(&c, "", "");
+    file = g_build_filename(c.dir, "file", NULL);
+    run(&c, rdp_9p_fid(RDP_9P_TCLUNK, FID));
+    run(&c, rdp_9p_walk(FID, "file"));
+    g_assert_cmpint(g_unlink(file), ==, 0);
+    assert_clunks_its_own(&c, xattrwalk(FID, CLUNKED, name), RDP_9P_RLERROR);
     stop(&c);
 }
 
@@ -423,24 +535,26 @@ static void open_directory(RdpClient *c)
     open_many(c, "file");
 }
 
+static GByteArray *rename_to(uint32_t fid, uint32_t dir, const char *name)
+{
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
+
+    rdp_9p_put(msg, dir, 4);
+    rdp_9p_put_string(msg, name);
+    return msg;
+}
+
 /* Rename into a directory whose descriptor was given to other files */
 static void test_rename_reclaimed(void)
 {
     const uint32_t fid = FIRST + MANY;
-    GByteArray *msg;
     RdpClient c = { };
 
     open_directory(&c);
     run(&c, rdp_9p_walk(fid, "file"));
-    msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
-    rdp_9p_put(msg, 10, 4);
-    rdp_9p_put_string(msg, "inside");
-    run(&c, msg);
+    run(&c, rename_to(fid, 10, "inside"));
     /* Back, so that the folder can be removed */
-    msg = rdp_9p_fid(RDP_9P_TRENAME, fid);
-    rdp_9p_put(msg, RDP_9P_ROOT, 4);
-    rdp_9p_put_string(msg, "file");
-    run(&c, msg);
+    run(&c, rename_to(fid, RDP_9P_ROOT, "file"));
     stop(&c);
 }
 
@@ -545,6 +659,200 @@ static void test_xattrwalk_memory(void)
     stop(&c);
 }
 
+/* Long paths: a directory below others, each named by 255 letters */
+
+#define DEEP        30              /* its fid */
+#define DEPTH       15
+#define NAME_LEN    255
+#define FITS_LEN    253             /* the longest name that fits into it */
+
+static char *name_of(unsigned len)
+{
+    return g_strnfill(len, 'n');
+}
+
+static void move(const char *from, const char *to)
+{
+    g_assert_cmpint(g_rename(from, to), ==, 0);
+}
+
+/* The host cannot name such a path: build it from its end on */
+static void nest(RdpClient *c)
+{
+    g_autofree char *name = name_of(NAME_LEN);
+    g_autofree char *dir = g_build_filename(c->dir, name, NULL);
+    g_autofree char *outer = g_build_filename(c->dir, "outer", NULL);
+    g_autofree char *inside = g_build_filename(outer, name, NULL);
+    unsigned i;
+
+    make_dir(c, name);
+    for (i = 1; i < DEPTH; i++) {
+        make_dir(c, "outer");
+        move(dir, inside);
+        move(outer, dir);
+    }
+}
+
+static void remove_nest(RdpClient *c)
+{
+    g_autofree char *name = name_of(NAME_LEN);
+    g_autofree char *dir = g_build_filename(c->dir, name, NULL);
+    g_autofree char *inside = g_build_filename(dir, name, NULL);
+    g_autofree char *inner = g_build_filename(c->dir, "inner", NULL);
+
+    while (g_file_test(inside, G_FILE_TEST_IS_DIR)) {
+        move(inside, inner);
+        g_assert_cmpint(g_rmdir(dir), ==, 0);
+        move(inner, dir);
+    }
+    remove_all(dir);
+}
+
+static void walk_down(RdpClient *c)
+{
+    g_autofree char *name = name_of(NAME_LEN);
+    unsigned i;
+
+    run(c, rdp_9p_walk(DEEP, ""));
+    for (i = 0; i < DEPTH; i++) {
+        run(c, rdp_9p_walk_from(DEEP, DEEP, name));
+    }
+}
+
+static void start_deep(RdpClient *c)
+{
+    start(c, "", "");
+    nest(c);
+    walk_down(c);
+}
+
+static void stop_deep(RdpClient *c)
+{
+    remove_nest(c);
+    stop(c);
+}
+
+/* No path that a fid has is longer than that of a file on the host may be */
+static void test_long_walk(void)
+{
+    g_autofree char *fits = name_of(FITS_LEN);
+    g_autofree char *too_long = name_of(FITS_LEN + 1);
+    g_autofree char *longest = name_of(4096);
+    GByteArray *msg;
+    RdpClient c = { };
+
+    start_deep(&c);
+    g_assert_cmpuint(try(&c, rdp_9p_walk_from(DEEP, 10, fits)), ==, ENOENT);
+    g_assert_cmpuint(try(&c, rdp_9p_walk_from(DEEP, 10, too_long)), ==,
+                     ENAMETOOLONG);
+
+    /* A name that never fits is refused before any other is looked up */
+    msg = rdp_9p_fid(RDP_9P_TWALK, RDP_9P_ROOT);
+    rdp_9p_put(msg, 10, 4);
+    rdp_9p_put(msg, 2, 2);
+    rdp_9p_put_string(msg, "nothing");
+    rdp_9p_put_string(msg, longest);
+    g_assert_cmpuint(try_long(&c, msg), ==, ENAMETOOLONG);
+    stop_deep(&c);
+}
+
+/* Nor does a request have a text that is longer than any path */
+static void test_long_wstat(void)
+{
+    /* The name is the first one; it has limits of its own */
+    enum { TEXTS = 5 };
+    unsigned text, i;
+    RdpClient c = { };
+
+    start(&c, "", "");
+    run(&c, old_version());
+    run(&c, rdp_9p_attach(RDP_9P_ROOT));
+    for (text = 1; text < TEXTS; text++) {
+        uint32_t len;
+
+        for (len = 4095; len <= 4096; len++) {
+            g_autofree char *letters = name_of(len);
+            GByteArray *msg = rdp_9p_fid(RDP_9P_TWSTAT, RDP_9P_ROOT);
+            uint32_t error;
+
+            rdp_9p_put(msg, 0, 2);
+            for (i = 0; i < 41; i++) {
+                rdp_9p_put(msg, 0xff, 1);   /* do not change that */
+            }
+            for (i = 0; i < TEXTS; i++) {
+                rdp_9p_put_string(msg, i == text ? letters : "");
+            }
+            for (i = 0; i < 3; i++) {
+                rdp_9p_put(msg, UINT32_MAX, 4);
+            }
+            error = try_long(&c, msg);
+            if (len < 4096) {
+                g_assert_cmpuint(error, !=, ENAMETOOLONG);
+            } else {
+                g_assert_cmpuint(error, ==, ENAMETOOLONG);
+            }
+        }
+    }
+    stop(&c);
+}
+
+/* @old: with the request of the old protocol */
+static void test_long_create(const void *old)
+{
+    g_autofree char *fits = name_of(FITS_LEN);
+    g_autofree char *too_long = name_of(FITS_LEN + 1);
+    RdpClient c = { };
+
+    start_deep(&c);
+    if (old) {
+        run(&c, old_version());
+        run(&c, rdp_9p_attach(RDP_9P_ROOT));
+        walk_down(&c);
+    }
+    g_assert_cmpuint(try(&c, old ? create(DEEP, too_long) :
+                                   lcreate(DEEP, too_long)), ==, ENAMETOOLONG);
+    run(&c, old ? create(DEEP, fits) : lcreate(DEEP, fits));
+    stop_deep(&c);
+}
+
+/* The fid that is renamed */
+static void test_long_rename(void)
+{
+    g_autofree char *fits = name_of(FITS_LEN);
+    g_autofree char *too_long = name_of(FITS_LEN + 1);
+    RdpClient c = { };
+
+    start_deep(&c);
+    run(&c, rdp_9p_walk(10, "file"));
+    g_assert_cmpuint(try(&c, rename_to(10, DEEP, too_long)), ==, ENAMETOOLONG);
+    g_assert_cmpuint(try(&c, rename_at(RDP_9P_ROOT, "file", DEEP, too_long)),
+                     ==, ENAMETOOLONG);
+    run(&c, rename_to(10, DEEP, fits));
+    run(&c, rename_at(DEEP, fits, RDP_9P_ROOT, "file"));
+    run(&c, rename_at(RDP_9P_ROOT, "file", DEEP, fits));
+    stop_deep(&c);
+}
+
+/* One that is below what is renamed */
+static void test_long_rename_above(void)
+{
+    g_autofree char *name = name_of(NAME_LEN);
+    RdpClient c = { };
+
+    start_deep(&c);
+    run(&c, rename_at(RDP_9P_ROOT, name, RDP_9P_ROOT, "short"));
+    run(&c, rdp_9p_walk(10, "short"));
+    run(&c, rdp_9p_walk_from(DEEP, 11, ""));
+    run(&c, lcreate(11, name));
+    g_assert_cmpuint(try(&c, rename_to(10, RDP_9P_ROOT, name)), ==,
+                     ENAMETOOLONG);
+    g_assert_cmpuint(try(&c, rename_at(RDP_9P_ROOT, "short", RDP_9P_ROOT,
+                                       name)), ==, ENAMETOOLONG);
+    run(&c, rdp_9p_fid(RDP_9P_TCLUNK, 11));
+    run(&c, rename_to(10, RDP_9P_ROOT, name));
+    stop_deep(&c);
+}
+
 /* A client cannot fill the host's log */
 static void test_log(void)
 {
@@ -578,9 +886,15 @@ int main(int argc, char **argv)
         qtest_add_func("/restricted-dma/9p/default", test_default);
         qtest_add_func("/restricted-dma/9p/readdir", test_readdir);
         qtest_add_func("/restricted-dma/9p/open-twice", test_open_twice);
+        qtest_add_func("/restricted-dma/9p/open-twice-old",
+                       test_open_twice_old);
         qtest_add_func("/restricted-dma/9p/two-protocols",
                        test_two_protocols);
-        qtest_add_func("/restricted-dma/9p/clunk", test_clunk);
+        qtest_add_func("/restricted-dma/9p/clunk/remove", test_clunk_remove);
+        qtest_add_data_func("/restricted-dma/9p/clunk/xattrwalk", XATTR,
+                            test_clunk_xattrwalk);
+        qtest_add_data_func("/restricted-dma/9p/clunk/xattrwalk-list", "",
+                            test_clunk_xattrwalk);
         qtest_add_func("/restricted-dma/9p/attach-early", test_attach_early);
         qtest_add_func("/restricted-dma/9p/rename-reclaimed",
                        test_rename_reclaimed);
@@ -594,6 +908,15 @@ int main(int argc, char **argv)
                        test_xattrcreate_memory);
         qtest_add_func("/restricted-dma/9p/xattrwalk-memory",
                        test_xattrwalk_memory);
+        qtest_add_func("/restricted-dma/9p/long/walk", test_long_walk);
+        qtest_add_data_func("/restricted-dma/9p/long/create", NULL,
+                            test_long_create);
+        qtest_add_data_func("/restricted-dma/9p/long/create-old", "old",
+                            test_long_create);
+        qtest_add_func("/restricted-dma/9p/long/wstat", test_long_wstat);
+        qtest_add_func("/restricted-dma/9p/long/rename", test_long_rename);
+        qtest_add_func("/restricted-dma/9p/long/rename-above",
+                       test_long_rename_above);
         qtest_add_func("/restricted-dma/9p/log", test_log);
     }
     return g_test_run();

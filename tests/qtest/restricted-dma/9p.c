@@ -66,16 +66,21 @@ GByteArray *rdp_9p_attach(uint32_t fid)
     return msg;
 }
 
-GByteArray *rdp_9p_walk(uint32_t fid, const char *name)
+GByteArray *rdp_9p_walk_from(uint32_t fid, uint32_t newfid, const char *name)
 {
-    GByteArray *msg = rdp_9p_fid(RDP_9P_TWALK, RDP_9P_ROOT);
+    GByteArray *msg = rdp_9p_fid(RDP_9P_TWALK, fid);
 
-    rdp_9p_put(msg, fid, 4);
+    rdp_9p_put(msg, newfid, 4);
     rdp_9p_put(msg, *name ? 1 : 0, 2);
     if (*name) {
         rdp_9p_put_string(msg, name);
     }
     return msg;
+}
+
+GByteArray *rdp_9p_walk(uint32_t fid, const char *name)
+{
+    return rdp_9p_walk_from(RDP_9P_ROOT, fid, name);
 }
 
 GByteArray *rdp_9p_lopen(uint32_t fid)

@@ -21,12 +21,15 @@
 #define RDP_9P_TRENAMEAT    74
 #define RDP_9P_TVERSION     100
 #define RDP_9P_TATTACH      104
+#define RDP_9P_RERROR       107     /* of 9P2000.u */
 #define RDP_9P_TFLUSH       108
 #define RDP_9P_TWALK        110
 #define RDP_9P_TOPEN        112     /* of 9P2000.u */
+#define RDP_9P_TCREATE      114     /* the same */
 #define RDP_9P_TREAD        116
 #define RDP_9P_TCLUNK       120
 #define RDP_9P_TREMOVE      122
+#define RDP_9P_TWSTAT       126     /* the same */
 
 /* Offsets */
 #define RDP_9P_TYPE         4
@@ -34,7 +37,7 @@
 #define RDP_9P_HEADER       7       /* behind it */
 
 #define RDP_9P_MSIZE        8192
-#define RDP_9P_ROOT         0       /* the fid to which walks are relative */
+#define RDP_9P_ROOT         0       /* the fid of the root */
 
 /* A message without contents; the caller frees it */
 GByteArray *rdp_9p_message(uint8_t type);
@@ -43,7 +46,9 @@ void rdp_9p_put_string(GByteArray *msg, const char *string);
 
 GByteArray *rdp_9p_version(uint32_t msize, const char *version);
 GByteArray *rdp_9p_attach(uint32_t fid);
-/* @name is that of something in the root, or "" for the root itself */
+/* @name is that of something in @fid, or "" for that itself ... */
+GByteArray *rdp_9p_walk_from(uint32_t fid, uint32_t newfid, const char *name);
+/* ... or in the root */
 GByteArray *rdp_9p_walk(uint32_t fid, const char *name);
 GByteArray *rdp_9p_lopen(uint32_t fid);
 GByteArray *rdp_9p_read(uint32_t fid, uint32_t count);
