@@ -242,6 +242,53 @@ static void test_net_rx_mergeable(void)
     stop_link(&link);
 }
 
+static uint64_t ring_features(const void *packed)
+{
+    return RDP_FEATURES | (packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0);
+}
+
+/*
+ * There is no limit of time for a queue that gets what a back end delivers.  So
+ * a driver must not add anything to it that the device reads, not even beside
+ * room for data.
+ */
+static void add_readable(RdpRing *ring)
+{
+    RdpGuest *guest = ring->dev->guest;
+    RdpBuf bufs[] = {
+        { RDP_BUF(guest, 0), 64, false }, { RDP_BUF(guest, 1), 0x1000, true },
+    };
+
+    rdp_ring_submit(ring, bufs, ARRAY_SIZE(bufs));
+}
+
+static void assert_readable_refused(RdpRing *ring)
+{
+    rdp_wait_needs_reset(ring->dev);
+    g_assert_cmpuint(rdp_ring_used(ring), ==, 0);
+}
+
+static void test_net_rx_readable(const void *packed)
+{
+    uint8_t packet[PACKET_LEN];
+    RdpBuf buf;
+    Link link = { };
+
+    start_net(&link, ",packed=on");
+    make_packet(packet);
+    rdp_setup(&link.dev, &link.ring, NET_RX, ring_features(packed));
+    add_readable(&link.ring);
+    send_packet(&link, packet);
+    assert_readable_refused(&link.ring);
+
+    rdp_setup(&link.dev, &link.ring, NET_RX, ring_features(packed));
+    buf = (RdpBuf) { RDP_BUF(link.guest, 0), 0x1000, true };
+    rdp_ring_submit(&link.ring, &buf, 1);
+    send_packet(&link, packet);
+    rdp_ring_wait(&link.ring);
+    stop_link(&link);
+}
+
 static void test_net_ctrl(void)
 {
     const struct virtio_net_ctrl_hdr hdr = {
@@ -368,7 +415,7 @@ static void test_net_queue_reset(void)
 static void start_console(Link *link)
 {
     start_link(link, "-chardev socket,id=con0,fd=",
-               "-device virtio-serial-pci,max_ports=1," RDP_CONFINED
+               "-device virtio-serial-pci,max_ports=1,packed=on," RDP_CONFINED
                " -device virtconsole,bus=dev0.0,chardev=con0");
 }
 
@@ -444,7 +491,7 @@ static void test_console_rx_table(void)
 }
 
 /* The device does not go through buffers that have no room, however many */
-static void test_console_rx_no_room(void)
+static void test_console_rx_no_room(const void *packed)
 {
     const char text[] = "nowhere";
     RdpBuf bufs[2];
@@ -453,7 +500,7 @@ static void test_console_rx_no_room(void)
     start_console(&link);
     bufs[0] = (RdpBuf) { RDP_BUF(link.guest, 0), 256, false };
     bufs[1] = (RdpBuf) { RDP_BUF(link.guest, 1), 256, true };
-    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, RDP_FEATURES);
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, ring_features(packed));
     rdp_ring_add(&link.ring, &bufs[0], 1, RDP_NO_TABLE);
     /* Without this one, the device would not even begin */
     rdp_ring_submit(&link.ring, &bufs[1], 1);
@@ -461,7 +508,7 @@ static void test_console_rx_no_room(void)
     rdp_wait_needs_reset(&link.dev);
     g_assert_cmpuint(rdp_ring_used(&link.ring), ==, 0);
 
-    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, RDP_FEATURES);
+    rdp_setup(&link.dev, &link.ring, CONSOLE_RX, ring_features(packed));
     rdp_ring_submit(&link.ring, &bufs[1], 1);
     rdp_peer_send(link.peer, text, sizeof(text));
     rdp_ring_wait(&link.ring);
@@ -521,8 +568,8 @@ static unsigned count_bytes(Link *link, uint8_t wanted)
 /* A queue is reset while the back end has taken only a part of a buffer */
 static void test_serial_queue_reset(const void *packed)
 {
-    const uint64_t features = RDP_FEATURES | BIT_ULL(VIRTIO_F_RING_RESET) |
-                              (packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0);
+    const uint64_t features = ring_features(packed) |
+                              BIT_ULL(VIRTIO_F_RING_RESET);
     Link link = { .send_buffer = 1 };   /* the kernel makes it a few KiB */
     const uint32_t len = MiB;
     uint64_t addr;
@@ -759,6 +806,22 @@ static void test_scsi_event(void)
     rdp_device_stop(&dev);
 }
 
+static void test_scsi_event_readable(const void *packed)
+{
+    RdpGuest *guest;
+    RdpDevice dev;
+    RdpRing ring;
+
+    guest = start_scsi(&dev, "packed=on,");
+    setup_events(&dev, &ring, BIT_ULL(VIRTIO_SCSI_F_HOTPLUG) |
+                 ring_features(packed));
+    add_readable(&ring);
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'device_del',"
+                             " 'arguments': {'id': 'hd0'}}");
+    assert_readable_refused(&ring);
+    rdp_device_stop(&dev);
+}
+
 /* Looking at a queue from the monitor has no consequence for the driver */
 static void test_debug_query(void)
 {
@@ -979,6 +1042,13 @@ static void test_other_device_goes_on(void)
     rdp_device_stop(&first);
 }
 
+/* @func gets NULL for a split ring */
+static void add_ring_test(const char *name, GTestDataFunc func)
+{
+    rdp_add_test(func, NULL, "/restricted-dma/device/%s/split", name);
+    rdp_add_test(func, "packed", "/restricted-dma/device/%s/packed", name);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -990,6 +1060,7 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/net/rx", test_net_rx);
     qtest_add_func("/restricted-dma/device/net/rx-mergeable",
                    test_net_rx_mergeable);
+    add_ring_test("net/rx-readable", test_net_rx_readable);
     qtest_add_func("/restricted-dma/device/net/ctrl", test_net_ctrl);
     qtest_add_func("/restricted-dma/device/net/link-down",
                    test_net_link_down);
@@ -999,14 +1070,10 @@ int main(int argc, char **argv)
     qtest_add_func("/restricted-dma/device/console/rx", test_console_rx);
     qtest_add_func("/restricted-dma/device/console/rx-table",
                    test_console_rx_table);
-    qtest_add_func("/restricted-dma/device/console/rx-no-room",
-                   test_console_rx_no_room);
+    add_ring_test("console/rx-no-room", test_console_rx_no_room);
     qtest_add_func("/restricted-dma/device/console/no-ring",
                    test_console_no_ring);
-    qtest_add_data_func("/restricted-dma/device/serial/queue-reset/split",
-                        NULL, test_serial_queue_reset);
-    qtest_add_data_func("/restricted-dma/device/serial/queue-reset/packed",
-                        "packed", test_serial_queue_reset);
+    add_ring_test("serial/queue-reset", test_serial_queue_reset);
     qtest_add_func("/restricted-dma/device/scsi/write-same",
                    test_scsi_write_same);
     qtest_add_data_func("/restricted-dma/device/scsi/requests", "",
@@ -1015,6 +1082,7 @@ int main(int argc, char **argv)
                         "iothread=io0,", test_scsi_requests);
     qtest_add_func("/restricted-dma/device/scsi/ctrl", test_scsi_ctrl);
     qtest_add_func("/restricted-dma/device/scsi/event", test_scsi_event);
+    add_ring_test("scsi/event-readable", test_scsi_event_readable);
     qtest_add_func("/restricted-dma/device/scsi/debug-query",
                    test_debug_query);
     qtest_add_func("/restricted-dma/device/blk/iothread", test_blk_iothread);

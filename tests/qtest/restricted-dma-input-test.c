@@ -83,7 +83,8 @@ static void fill_status(RdpClient *c)
 enum { KEYBOARD, MOUSE, TABLET, MULTITOUCH, STATUS };
 
 static const RdpRequest requests[] = {
-    [KEYBOARD] = { "input/keyboard", "virtio-keyboard-pci", "", .data = &key,
+    [KEYBOARD] = { "input/keyboard", "virtio-keyboard-pci,packed=on", "",
+      .data = &key,
       .fill = fill, .act = act, .check = check, .chain_each = true },
     [MOUSE] = { "input/mouse", "virtio-mouse-pci", "", .data = &move,
       .fill = fill, .act = act, .check = check, .chain_each = true },
@@ -124,6 +125,27 @@ static void test_room(void)
     rdp_device_stop(&c.dev);
 }
 
+/* A driver must not add anything to the event queue that the device reads */
+static void test_readable(const void *packed)
+{
+    RdpBuf bufs[2];
+    RdpClient c = { };
+    RdpRing ring;
+
+    rdp_client_start(&c, &requests[KEYBOARD], "");
+    rdp_setup(&c.dev, &ring, 0, RDP_FEATURES |
+              (packed ? BIT_ULL(VIRTIO_F_RING_PACKED) : 0));
+    bufs[0] = (RdpBuf) { RDP_BUF(c.guest, 0), 8, false };
+    bufs[1] = (RdpBuf) { RDP_BUF(c.guest, 1), 8, true };
+    rdp_ring_add(&ring, bufs, 2, RDP_NO_TABLE);
+    rdp_ring_submit(&ring, bufs, 2);
+    rdp_client_act(&c);
+    rdp_wait_needs_reset(&c.dev);
+    g_assert_cmpuint(rdp_ring_used(&ring), ==, 0);
+    rdp_client_assert_served(&c);
+    rdp_device_stop(&c.dev);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -131,6 +153,10 @@ int main(int argc, char **argv)
     rdp_add_requests(requests, ARRAY_SIZE(requests));
     if (qtest_has_device("virtio-keyboard-pci")) {
         qtest_add_func("/restricted-dma/input/room", test_room);
+        qtest_add_data_func("/restricted-dma/input/readable/split", NULL,
+                            test_readable);
+        qtest_add_data_func("/restricted-dma/input/readable/packed", "packed",
+                            test_readable);
     }
     return g_test_run();
 }
