@@ -242,6 +242,36 @@ static void test_short(void)
     rdp_device_stop(&c.dev);
 }
 
+/* What a driver asks for in vain does not fill the log of the host */
+static void test_log(void)
+{
+    char *log = rdp_log_new();
+    g_autofree char *backend = g_strdup_printf(
+        "-audiodev none,id=snd0,out.voices=1,out.mixing-engine=off 2>%s", log);
+    const RdpRequest request = {
+        .device = "virtio-sound-pci,audiodev=snd0,streams=4",
+    };
+    const char *words = "Could not create a backend";
+    g_auto(GStrv) lines = NULL;
+    RdpClient c = { };
+    unsigned i, found = 0;
+
+    rdp_client_start(&c, &request, backend);
+    rdp_setup(&c.dev, &c.ctrl, 0, RDP_FEATURES);
+    for (i = 0; i < 1000; i++) {
+        /* The voice is that of stream 0 */
+        command(&c, VIRTIO_SND_R_PCM_PREPARE, STREAM_OUT + 1);
+    }
+    rdp_device_stop(&c.dev);
+    lines = rdp_log_lines(log);
+    for (i = 0; lines[i]; i++) {
+        found += !!strstr(lines[i], words);
+    }
+    g_assert_cmpuint(found, >, 0);
+    g_assert_cmpuint(found, <, 500);
+    rdp_log_free(log);
+}
+
 /*
  * Interrupt messages that the driver addresses to the device itself, or to the
  * port that it is behind.  If they arrive, they stop it in the middle of what
@@ -340,6 +370,7 @@ int main(int argc, char **argv)
     }
     if (qtest_has_device("virtio-sound-pci")) {
         qtest_add_func("/restricted-dma/sound/short", test_short);
+        qtest_add_func("/restricted-dma/sound/log", test_log);
     }
     return g_test_run();
 }

@@ -379,10 +379,27 @@ static void test_place(const void *data)
     rdp_device_stop(&dev);
 }
 
-/* A reset of the function is a reset of the device, and turns it off */
-static void test_flr(void)
+/* D3hot, in which a device can keep its state while the machine sleeps */
+static void suspend(RdpDevice *dev)
 {
-    const Place place = { NULL, NULL, BEHIND, PORT, "bus=rp" };
+    uint8_t cap = qpci_find_capability(dev->pci, PCI_CAP_ID_PM, 0);
+    uint16_t state;
+
+    g_assert_cmphex(cap, !=, 0);
+    state = qpci_config_readw(dev->pci, cap + PCI_PM_CTRL);
+    g_assert_cmphex(state & PCI_PM_CTRL_NO_SOFT_RESET, !=, 0);
+    qpci_config_writew(dev->pci, cap + PCI_PM_CTRL, state | 3);
+}
+
+/*
+ * A reset of the function is a reset of the device, and turns it off, even if
+ * the driver has suspended it
+ */
+static void test_flr(const void *suspended)
+{
+    const Place place = {
+        NULL, NULL, BEHIND, PORT, "bus=rp,x-pcie-pm-no-soft-reset=on"
+    };
     RdpGuest *guest;
     RdpDevice dev;
     RdpBlk blk;
@@ -394,6 +411,9 @@ static void test_flr(void)
         rdp_blk_setup(&blk, &dev, RDP_FEATURES);
         if (i) {
             assert_refuses_data(&blk);
+        }
+        if (suspended) {
+            suspend(&dev);
         }
         cap = qpci_find_capability(dev.pci, PCI_CAP_ID_EXP, 0);
         g_assert_cmphex(cap, !=, 0);
@@ -558,7 +578,9 @@ int main(int argc, char **argv)
                    test_message_master_off);
     qtest_add_func("/restricted-dma/transport/message/in-flight",
                    test_message_in_flight);
-    qtest_add_func("/restricted-dma/transport/flr", test_flr);
+    qtest_add_data_func("/restricted-dma/transport/flr", NULL, test_flr);
+    qtest_add_data_func("/restricted-dma/transport/flr-suspended", "suspended",
+                        test_flr);
     qtest_add_func("/restricted-dma/transport/system-reset",
                    test_system_reset);
     qtest_add_func("/restricted-dma/transport/window", test_window);
