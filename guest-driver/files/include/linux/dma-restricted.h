@@ -70,6 +70,7 @@ bool restricted_dma_is_direct(struct device *dev);
 int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 			       struct device *dev);
 void restricted_dma_pool_detach(struct device *dev);
+void restricted_dma_forbid(struct device *dev);
 int restricted_dma_configure(struct device *dev);
 void restricted_dma_cleanup(struct device *dev);
 void restricted_dma_release(struct device *dev);
@@ -94,6 +95,10 @@ static inline int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 					     struct device *dev)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline void restricted_dma_forbid(struct device *dev)
+{
 }
 
 static inline int restricted_dma_configure(struct device *dev)

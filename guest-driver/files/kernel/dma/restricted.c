@@ -24,6 +24,13 @@
  * allocator is empty, so a device that depends on it can do no DMA at all. The
  * alternative would be to let the device loose on all memory.
  *
+ * Crash: the kernel that writes the dump finds the same pools, and there devices
+ * that nobody has reset. They may go on writing to where the crashed kernel has
+ * told them to, so that memory cannot be used for other devices. If memory is
+ * reserved for such a kernel, each pool has a part for it, too, at its end. That
+ * does not apply to pools in a device tree: they are memory that such a kernel
+ * does not have.
+ *
  * Locking: restricted_dma_mutex protects the lists and the default pool. It is
  * taken when a driver is bound or unbound and by readers of debugfs, never while
  * a device does I/O.
@@ -35,15 +42,20 @@
 #define pr_fmt(fmt) "restricted DMA: " fmt
 
 #include <linux/acpi.h>
+#include <linux/crash_dump.h>
+#include <linux/crash_reserve.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
 #include <linux/property.h>
+#include <linux/range.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
@@ -63,7 +75,7 @@ struct restricted_dma_user {
 
 static DEFINE_MUTEX(restricted_dma_mutex);
 
-static LIST_HEAD(restricted_dma_pools);
+LIST_HEAD(restricted_dma_pools);
 
 struct restricted_dma_pool *restricted_dma_default;
 
@@ -104,6 +116,41 @@ restricted_dma_pool_add(const struct restricted_dma_desc *desc,
 	INIT_LIST_HEAD(&pool->users);
 	list_add_tail(&pool->node, &restricted_dma_pools);
 	return pool;
+}
+
+/**
+ * restricted_dma_part() - which part of a pool does a kernel use?
+ * @desc:	What the firmware says about the pool.
+ * @crashed:	Is it the kernel that boots after a crash?
+ *
+ * That kernel has an eighth, but not more than 8 MiB. If an eighth is less than
+ * 256 KiB, it has nothing. This must never change: each of the two kernels relies
+ * on what the other does.
+ *
+ * Context: Any.
+ * Return: The physical addresses. Those of the two kernels do not overlap.
+ */
+struct range restricted_dma_part(const struct restricted_dma_desc *desc,
+				 bool crashed)
+{
+	phys_addr_t reserved = min_t(phys_addr_t, SZ_8M,
+				     ALIGN_DOWN(desc->size / 8, SZ_256K));
+	phys_addr_t first = desc->base + desc->size - reserved;
+
+	if (crashed)
+		return (struct range) { first, first + reserved - 1 };
+	return (struct range) { desc->base, first - 1 };
+}
+
+/* The part of a pool that this kernel uses, nearly always the whole pool */
+static struct range restricted_dma_own_part(const struct restricted_dma_desc *desc)
+{
+	if (is_kdump_kernel())
+		return restricted_dma_part(desc, true);
+	if (IS_ENABLED(CONFIG_CRASH_RESERVE) && crashk_res.end &&
+	    !is_of_node(desc->fwnode))
+		return restricted_dma_part(desc, false);
+	return (struct range) { desc->base, desc->base + desc->size - 1 };
 }
 
 /* Does the described range overlap a pool that has memory? */
@@ -153,6 +200,7 @@ restricted_dma_pool_create(const struct restricted_dma_desc *desc)
 {
 	struct restricted_dma_pool *pool;
 	struct io_tlb_mem *mem;
+	struct range part;
 
 	if (!desc->size || desc->base + desc->size < desc->base)
 		return ERR_PTR(-EINVAL);
@@ -160,10 +208,15 @@ restricted_dma_pool_create(const struct restricted_dma_desc *desc)
 	guard(mutex)(&restricted_dma_mutex);
 	if (restricted_dma_overlaps(desc))
 		return ERR_PTR(-EEXIST);
-	mem = swiotlb_create_restricted(desc->name, desc->base, desc->size,
-					desc->nid, desc->clear);
+	part = restricted_dma_own_part(desc);
+	mem = swiotlb_create_restricted(desc->name, part.start,
+					range_len(&part), desc->nid, desc->clear);
 	if (IS_ERR(mem))
 		return ERR_CAST(mem);
+	if (range_len(&part) != desc->size)
+		pr_info("%s: this kernel uses %llu KiB, the rest is for the one %s the crash\n",
+			desc->name, range_len(&part) / SZ_1K,
+			is_kdump_kernel() ? "before" : "after");
 
 	pool = restricted_dma_pool_add(desc, mem);
 	debugfs_create_file("devices", 0400, mem->debugfs, pool,
@@ -186,6 +239,23 @@ restricted_dma_pool_refuse(const struct restricted_dma_desc *desc)
 {
 	guard(mutex)(&restricted_dma_mutex);
 	return restricted_dma_pool_add(desc, swiotlb_new_restricted(RESTRICTED_DMA_GFP));
+}
+
+/**
+ * restricted_dma_no_pool() - the pool of devices that must not do DMA
+ *
+ * Context: Process context, may sleep. Takes restricted_dma_mutex.
+ * Return: A pool without memory. It is always the same.
+ */
+struct restricted_dma_pool *restricted_dma_no_pool(void)
+{
+	static const struct restricted_dma_desc desc = { .name = "(none)" };
+	static struct restricted_dma_pool *pool;
+
+	guard(mutex)(&restricted_dma_mutex);
+	if (!pool)
+		pool = restricted_dma_pool_add(&desc, swiotlb_new_restricted(RESTRICTED_DMA_GFP));
+	return pool;
 }
 
 /**

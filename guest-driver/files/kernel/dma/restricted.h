@@ -8,6 +8,7 @@
 
 #include <linux/dma-restricted.h>
 #include <linux/list.h>
+#include <linux/range.h>
 #include <linux/swiotlb.h>
 #include <linux/types.h>
 
@@ -39,6 +40,9 @@ struct restricted_dma_pool {
 	struct list_head users;
 };
 
+/* All pools. They are only ever added, at the end. */
+extern struct list_head restricted_dma_pools;
+
 /* The pool of all devices that name no other, or NULL. Set at most once. */
 extern struct restricted_dma_pool *restricted_dma_default;
 
@@ -49,6 +53,20 @@ restricted_dma_pool_usable(const struct restricted_dma_pool *pool)
 	return pool->mem->nslabs;
 }
 
+/* The allocator of the default pool, or NULL */
+static inline struct io_tlb_mem *restricted_dma_default_mem(void)
+{
+	struct restricted_dma_pool *pool = NULL;
+
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+	pool = READ_ONCE(restricted_dma_default);
+#endif
+	return pool ? pool->mem : NULL;
+}
+
+struct range restricted_dma_part(const struct restricted_dma_desc *desc,
+				 bool crashed);
+struct restricted_dma_pool *restricted_dma_no_pool(void);
 struct restricted_dma_pool *
 restricted_dma_pool_renew(const struct restricted_dma_desc *desc);
 struct restricted_dma_pool *restricted_dma_pool_find_dev(struct device *dev);

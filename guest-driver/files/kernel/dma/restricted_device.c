@@ -5,9 +5,11 @@
  * The first of these that applies:
  *  1. The pool that the driver attaches the device to, because the device says
  *     which memory it can reach (virtio).
- *  2. The pool that the firmware assigns to the device with memory-region: in a
- *     device tree, see of_dma_configure_id(), or in the _DSD of an ACPI device.
- *  3. The default pool, unless an IOMMU translates the addresses of the device.
+ *  2. The pool that the firmware assigns to the device, or to its PCI host bridge,
+ *     with memory-region: in a device tree, see of_dma_configure_id(), or in the
+ *     _DSD of an ACPI device.
+ *  3. Unless an IOMMU translates the addresses of the device: the pool of its
+ *     parent if it uses the DMA mask of the parent, or else the default pool.
  *
  * Each time a driver is bound, after the bus has set up DMA and before the
  * probe, 2 applies if the firmware names a pool. Otherwise a device keeps the
@@ -24,10 +26,11 @@
  * longer is gets the default pool. Drivers that bring a domain of their own
  * (driver_managed_dma, such as vfio-pci) hand out addresses of that domain
  * without the DMA API. For them a pool changes nothing: what confines the device
- * is that domain, and vfio without an IOMMU confines nothing.
+ * is that domain. vfio without an IOMMU refuses a device that has a pool.
  *
- * A device that does DMA without ever being bound to a driver is not seen here.
- * Whoever creates it has to attach it, usually with of_dma_configure().
+ * Some devices do DMA for a driver that is bound to another device. They begin
+ * with the default pool, and of_dma_configure() gives them that of their node.
+ * Otherwise, whoever creates such a device has to attach it.
  *
  * Locking: callers serialise. The driver core binds and unbinds a device under
  * its lock. A virtio device exists only while its parent is bound, so its attach
@@ -43,6 +46,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/export.h>
 #include <linux/iommu-dma.h>
+#include <linux/pci.h>
 #include <linux/property.h>
 #include <linux/swiotlb.h>
 #include "restricted.h"
@@ -98,8 +102,9 @@ int restricted_dma_pool_attach(struct restricted_dma_pool *pool,
 		return -ENXIO;
 	}
 
-	/* Even if this fails, it reaches no other memory */
-	err = swiotlb_dev_set_mem(dev, pool->mem);
+	/* Even if the rest fails, it reaches no other memory */
+	swiotlb_dev_set_mem(dev, pool->mem);
+	err = swiotlb_reserve_create(dev);
 	if (!err)
 		err = restricted_dma_pool_add_user(pool, dev);
 	if (!err && !attached)
@@ -123,15 +128,31 @@ void restricted_dma_pool_detach(struct device *dev)
 	swiotlb_dev_set_mem(dev, NULL);
 }
 
-/* The pool that ACPI assigns to @dev, NULL, or an ERR_PTR() */
-static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
+/**
+ * restricted_dma_forbid() - let a device do no DMA before it has a pool
+ * @dev:	The device. If it is attached to a pool, it stays there.
+ *
+ * For a device whose pool cannot be used, or not yet, if the error may be
+ * ignored. It can be attached later. Until then, no driver is bound to it.
+ *
+ * Context: Process context, may sleep. Nobody else attaches or detaches @dev at
+ * the same time. Takes restricted_dma_mutex.
+ */
+void restricted_dma_forbid(struct device *dev)
 {
-	struct fwnode_handle *fwnode = dev_fwnode(dev);
+	if (!dma_is_restricted(dev))
+		swiotlb_dev_set_mem(dev, restricted_dma_no_pool()->mem);
+}
+
+/* The pool that @fwnode assigns to @dev, NULL, or an ERR_PTR() */
+static struct restricted_dma_pool *
+restricted_dma_named_pool(struct device *dev, const struct fwnode_handle *fwnode)
+{
 	struct restricted_dma_pool *pool;
 	unsigned int i;
 
 	/* In a device tree, the bus has looked at memory-region already */
-	if (!is_acpi_device_node(fwnode))
+	if (!is_acpi_device_node(fwnode) && !is_software_node(fwnode))
 		return NULL;
 
 	for (i = 0; ; i++) {
@@ -154,6 +175,35 @@ static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
 	}
 }
 
+/*
+ * The pool that the firmware assigns to @dev, other than with a device tree:
+ * NULL if there is none, or an ERR_PTR(). As in a device tree, a PCI host bridge
+ * names the pool of all devices below it that name none.
+ */
+static struct restricted_dma_pool *
+restricted_dma_firmware_pool(struct device *dev)
+{
+	struct restricted_dma_pool *pool;
+	struct pci_host_bridge *bridge;
+
+	pool = restricted_dma_named_pool(dev, dev_fwnode(dev));
+	if (pool || !dev_is_pci(dev))
+		return pool;
+	bridge = pci_find_host_bridge(to_pci_dev(dev)->bus);
+	return restricted_dma_named_pool(dev, dev_fwnode(&bridge->dev));
+}
+
+/* The pool of the parent of @dev, if @dev does DMA as a part of it, or NULL */
+static struct restricted_dma_pool *restricted_dma_parent_pool(struct device *dev)
+{
+	struct device *parent = dev->parent;
+
+	/* The cells of multi-function devices, for instance, have it from there */
+	if (!parent || parent->dma_mask != dev->dma_mask)
+		return NULL;
+	return restricted_dma_pool_find_dev(parent);
+}
+
 /**
  * restricted_dma_configure() - give a device its pool before it is probed
  * @dev:	The device, whose bus has set up DMA for it.
@@ -167,17 +217,16 @@ static struct restricted_dma_pool *restricted_dma_acpi_pool(struct device *dev)
 int restricted_dma_configure(struct device *dev)
 {
 	struct restricted_dma_pool *pool;
-	int err;
 
-	/* The bus sets no mask if it knows of no DMA */
-	if (!dev->dma_mask)
-		return 0;
-
-	pool = restricted_dma_acpi_pool(dev);
+	pool = restricted_dma_firmware_pool(dev);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	if (pool)
 		return restricted_dma_pool_attach(pool, dev);
+
+	/* The bus sets no mask if it knows of no DMA */
+	if (!dev->dma_mask)
+		return 0;
 
 	pool = restricted_dma_pool_find_dev(dev);
 	if (!restricted_dma_is_direct(dev)) {
@@ -187,14 +236,15 @@ int restricted_dma_configure(struct device *dev)
 		return 0;
 	}
 
-	if (!pool)
-		pool = READ_ONCE(restricted_dma_default);
+	if (pool && pool != READ_ONCE(restricted_dma_default))
+		return restricted_dma_pool_attach(pool, dev);
+
+	/* It may do no DMA, so it gets no reserve before it sets a mask */
+	pool = restricted_dma_parent_pool(dev) ?:
+	       READ_ONCE(restricted_dma_default);
 	if (!pool)
 		return 0;
-	err = swiotlb_dev_set_mem(dev, pool->mem);
-	/* Devices that do no DMA have the default pool, too */
-	if (err && pool != READ_ONCE(restricted_dma_default))
-		return err;
+	swiotlb_dev_set_mem(dev, pool->mem);
 	return restricted_dma_pool_add_user(pool, dev);
 }
 

@@ -9,6 +9,7 @@
 
 #define pr_fmt(fmt) "restricted DMA: " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/device.h>
 #include <linux/dma-restricted.h>
 #include <linux/highmem.h>
@@ -66,6 +67,13 @@ static struct restricted_dma_pool * __init
 rmem_restricted_create(const struct restricted_dma_desc *desc)
 {
 	struct restricted_dma_pool *pool;
+
+	/* The crashed kernel had this memory, its devices may still write there */
+	if (is_kdump_kernel()) {
+		pr_err("%s: not used by a crash kernel: dump to a device without this pool\n",
+		       desc->name);
+		return ERR_PTR(-ENXIO);
+	}
 
 	if (PageHighMem(pfn_to_page(PHYS_PFN(desc->base)))) {
 		pr_err("%s: it must be in low memory, which has a linear mapping\n",

@@ -18,6 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
+#include <linux/pci.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -172,6 +173,37 @@ static void create_allows_neighbours(struct kunit *test)
 	new_pool(test, f->base + POOL_SIZE, POOL_SIZE);
 }
 
+/* After a crash, devices may still write to the part of the first kernel. */
+static void crash_kernel_has_its_own_part(struct kunit *test)
+{
+	static const struct {
+		u64 size;
+		u64 reserved;
+	} pools[] = {
+		{ SZ_4K, 0 },
+		{ SZ_2M - SZ_4K, 0 },
+		{ SZ_2M, SZ_256K },
+		{ SZ_2M + SZ_4K, SZ_256K },
+		{ SZ_64M - SZ_2M, SZ_8M - SZ_256K },
+		{ SZ_64M, SZ_8M },
+		{ SZ_1G, SZ_8M },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(pools); i++) {
+		struct restricted_dma_desc desc = {
+			.base = SZ_1G,
+			.size = pools[i].size,
+		};
+		struct range first = restricted_dma_part(&desc, false);
+		struct range crash = restricted_dma_part(&desc, true);
+
+		KUNIT_EXPECT_EQ(test, first.start, SZ_1G);
+		KUNIT_EXPECT_EQ(test, first.end + 1, crash.start);
+		KUNIT_EXPECT_EQ(test, crash.end, SZ_1G + desc.size - 1);
+		KUNIT_EXPECT_EQ(test, range_len(&crash), pools[i].reserved);
+	}
+}
+
 static void find_wants_the_exact_range(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -278,6 +310,48 @@ static void attach_redirects_all_dma(struct kunit *test)
 	dma_free_coherent(f->dev, SZ_16K, vaddr, addr);
 }
 
+/* What is not in the pool cannot be bounced either. */
+static void peers_are_out_of_reach(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t peer = f->base + 2 * POOL_SIZE;
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	addr = dma_map_resource(f->dev, peer, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	KUNIT_EXPECT_NE(test, 0, dma_mapping_error(f->dev, addr));
+	KUNIT_EXPECT_FALSE(test, dma_pci_p2pdma_supported(f->dev));
+
+	restricted_dma_pool_detach(f->dev);
+	addr = dma_map_resource(f->dev, peer, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	KUNIT_EXPECT_EQ(test, addr, peer);
+	KUNIT_EXPECT_TRUE(test, dma_pci_p2pdma_supported(f->dev));
+}
+
+/* A "shared-dma-pool" is other memory, too. */
+static void own_coherent_memory_is_not_used(struct kunit *test)
+{
+#ifdef CONFIG_DMA_DECLARE_COHERENT
+	struct fixture *f = test->priv;
+	dma_addr_t addr;
+	void *vaddr;
+
+	/* All zeros is memory of which nothing is free */
+	f->dev->dma_mem = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, f->dev->dma_mem);
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	vaddr = dma_alloc_coherent(f->dev, SZ_4K, &addr, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, vaddr);
+	if (vaddr) {
+		KUNIT_EXPECT_TRUE(test, inside(f->base, addr, SZ_4K));
+		dma_free_coherent(f->dev, SZ_4K, vaddr, addr);
+	}
+	f->dev->dma_mem = NULL;
+#else
+	kunit_skip(test, "no device has coherent memory of its own");
+#endif
+}
+
 static void detach_gives_memory_back(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -345,6 +419,33 @@ static void default_pool_is_for_the_others(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(named, other));
 	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(other));
 	expect_mapped_in(test, other, end);
+}
+
+/* Some devices do DMA for a driver that is bound to another one. */
+static void default_pool_needs_no_driver(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	restricted_dma_default = f->pool;
+	expect_mapped_in(test, new_device(test, "restricted-kunit-other"),
+			 f->base);
+}
+
+/* A cell of a multi-function device */
+static void part_has_the_pool_of_the_whole(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->base + POOL_SIZE;
+	struct device *part = new_device(test, "restricted-kunit-part");
+	struct device *parent = part->parent;
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	restricted_dma_default = new_pool(test, end, POOL_SIZE);
+	part->parent = f->dev;
+	part->dma_mask = f->dev->dma_mask;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(part));
+	part->parent = parent;
+	expect_mapped_in(test, part, f->base);
 }
 
 static void default_pool_is_not_for_translation(struct kunit *test)
@@ -421,6 +522,159 @@ static void unusable_default_pool_stops_dma(struct kunit *test)
 	KUNIT_EXPECT_NE(test, 0, dma_mapping_error(f->dev, addr));
 	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(f->dev, SZ_4K, &addr,
 						   GFP_KERNEL));
+}
+
+static void remove_node(void *node)
+{
+	fwnode_remove_software_node(node);
+}
+
+static struct fwnode_handle *new_node(struct kunit *test,
+				      const struct property_entry *properties)
+{
+	struct fwnode_handle *node = fwnode_create_software_node(properties,
+								 NULL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, node);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, remove_node, node));
+	return node;
+}
+
+/*
+ * Let the firmware describe @base as a pool. Return a node that refers to it, as
+ * a _DSD does.
+ */
+static struct fwnode_handle *describe(struct kunit *test, phys_addr_t base)
+{
+	struct fwnode_handle *node = new_node(test, NULL);
+	const struct property_entry properties[] = {
+		PROPERTY_ENTRY_REF("memory-region", to_software_node(node)),
+		{}
+	};
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, create(base, POOL_SIZE, node));
+	return new_node(test, properties);
+}
+
+static void firmware_names_the_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->base + POOL_SIZE;
+
+	restricted_dma_default = f->pool;
+	set_primary_fwnode(f->dev, describe(test, end));
+	/* The driver may be the first to know about DMA */
+	f->dev->dma_mask = NULL;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	set_primary_fwnode(f->dev, NULL);
+	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(f->dev,
+							      DMA_BIT_MASK(64)));
+	expect_mapped_in(test, f->dev, end);
+}
+
+#ifdef CONFIG_PCI
+static void no_release(struct device *dev)
+{
+}
+
+static void put_pci_device(void *data)
+{
+	struct pci_dev *pdev = data;
+
+	put_device(&pdev->dev);
+}
+
+/* A PCI function that is on no list, below two buses */
+static struct pci_dev *new_pci_device(struct kunit *test,
+				      struct fwnode_handle *bridge_node)
+{
+	struct pci_host_bridge *bridge = kunit_kzalloc(test, sizeof(*bridge),
+						       GFP_KERNEL);
+	struct pci_bus *bus = kunit_kcalloc(test, 2, sizeof(*bus), GFP_KERNEL);
+	struct pci_dev *pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bridge);
+	KUNIT_ASSERT_NOT_NULL(test, bus);
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	bridge->dev.fwnode = bridge_node;
+	bus[0].bridge = &bridge->dev;
+	bus[1].parent = &bus[0];
+	pdev->bus = &bus[1];
+	device_initialize(&pdev->dev);
+	pdev->dev.bus = &pci_bus_type;
+	pdev->dev.release = no_release;
+	KUNIT_ASSERT_EQ(test, 0, dev_set_name(&pdev->dev, "restricted-pci"));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_pci_device,
+							   pdev));
+	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(&pdev->dev,
+							      DMA_BIT_MASK(64)));
+	return pdev;
+}
+#endif
+
+static void host_bridge_names_the_pool(struct kunit *test)
+{
+#ifdef CONFIG_PCI
+	struct fixture *f = test->priv;
+	phys_addr_t end = f->base + POOL_SIZE;
+	struct pci_dev *pdev = new_pci_device(test, describe(test, end));
+
+	restricted_dma_default = f->pool;
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(&pdev->dev));
+	expect_mapped_in(test, &pdev->dev, end);
+#else
+	kunit_skip(test, "no PCI");
+#endif
+}
+
+static bool can_do_dma(struct kunit *test, struct device *dev)
+{
+	void *buf = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	dma_addr_t addr;
+	void *vaddr;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	addr = dma_map_single(dev, buf, SZ_4K, DMA_TO_DEVICE);
+	if (!dma_mapping_error(dev, addr)) {
+		dma_unmap_single(dev, addr, SZ_4K, DMA_TO_DEVICE);
+		return true;
+	}
+	vaddr = dma_alloc_coherent(dev, SZ_4K, &addr, GFP_KERNEL);
+	if (!vaddr)
+		return false;
+	dma_free_coherent(dev, SZ_4K, vaddr, addr);
+	return true;
+}
+
+/* Its pool is not there yet, and somebody ignores the error. */
+static void forbidden_device_does_no_dma(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	restricted_dma_forbid(f->dev);
+	KUNIT_EXPECT_FALSE(test, can_do_dma(test, f->dev));
+	KUNIT_EXPECT_EQ(test, -ENXIO, restricted_dma_configure(f->dev));
+	/* The default pool is not the one that it needs */
+	restricted_dma_default = f->pool;
+	KUNIT_EXPECT_EQ(test, -ENXIO, restricted_dma_configure(f->dev));
+	KUNIT_EXPECT_FALSE(test, can_do_dma(test, f->dev));
+
+	KUNIT_ASSERT_EQ(test, 0, restricted_dma_pool_attach(f->pool, f->dev));
+	expect_mapped_in(test, f->dev, f->base);
+	restricted_dma_forbid(f->dev);
+	expect_mapped_in(test, f->dev, f->base);
+}
+
+static void forbidden_device_may_be_translated(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	restricted_dma_forbid(f->dev);
+	set_translated(test, f->dev, true);
+	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->dev));
+	set_translated(test, f->dev, false);
+	KUNIT_EXPECT_FALSE(test, dma_is_restricted(f->dev));
 }
 
 static void unbound_device_keeps_its_pool(struct kunit *test)
@@ -818,6 +1072,7 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(create_refuses_no_range),
 	KUNIT_CASE(create_refuses_overlap),
 	KUNIT_CASE(create_allows_neighbours),
+	KUNIT_CASE(crash_kernel_has_its_own_part),
 	KUNIT_CASE(find_wants_the_exact_range),
 	KUNIT_CASE(find_by_node),
 	KUNIT_CASE(renewed_pool_has_the_new_node),
@@ -826,16 +1081,24 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(attach_again_moves),
 	KUNIT_CASE(attach_refuses_translation),
 	KUNIT_CASE(default_pool_is_for_the_others),
+	KUNIT_CASE(default_pool_needs_no_driver),
+	KUNIT_CASE(part_has_the_pool_of_the_whole),
 	KUNIT_CASE(default_pool_is_not_for_translation),
 	KUNIT_CASE(pool_follows_the_domain),
 	KUNIT_CASE(passthrough_needs_a_pool),
 	KUNIT_CASE(default_pool_is_set_once),
 	KUNIT_CASE(unusable_default_pool_stops_dma),
+	KUNIT_CASE(firmware_names_the_pool),
+	KUNIT_CASE(host_bridge_names_the_pool),
+	KUNIT_CASE(forbidden_device_does_no_dma),
+	KUNIT_CASE(forbidden_device_may_be_translated),
 	KUNIT_CASE(unbound_device_keeps_its_pool),
 	KUNIT_CASE(users_are_listed_while_bound),
 	KUNIT_CASE(attach_again_keeps_the_order),
 	KUNIT_CASE(mask_has_to_reach_the_whole_pool),
 	KUNIT_CASE(bus_has_to_reach_the_whole_pool),
+	KUNIT_CASE(peers_are_out_of_reach),
+	KUNIT_CASE(own_coherent_memory_is_not_used),
 	KUNIT_CASE(detach_gives_memory_back),
 	KUNIT_CASE(data_is_copied_both_ways),
 	KUNIT_CASE(kept_mapping_is_synced_in_parts),

@@ -8,8 +8,10 @@
  * again when another one of its device has ended. If there is none, it waits for
  * ever.
  *
- * So a device gets a reserve when it is attached to a pool. The reserve is used
- * when the rest of the pool has no room:
+ * So a device gets a reserve when it is attached to a pool of its own. The default
+ * pool is also that of devices that do no DMA. There, a device gets its reserve
+ * when its driver sets a DMA mask, as each driver does that uses DMA, and before it
+ * maps anything. The reserve is used when the rest of the pool has no room:
  *
  *   +-----------------------+--------+--------+-----+--------+--------+-----+
  *   | shared                | to A   | from A | ... | to B   | from B | ... |
@@ -28,17 +30,17 @@
  * of the pool and 1 MiB in larger pools; and all reserves together have no more
  * than half of the pool. A device gets at most an eighth of what is left of that,
  * but at least four pages. So those that come late get less. If nothing is left,
- * a device with a pool of its own is refused, because it could wait for ever; one
- * with the default pool need not do DMA at all. Pools of less than eight pages
- * have no reserves.
+ * the device is refused, because it could wait for ever. Pools of less than eight
+ * pages have no reserves.
  *
  * A half is a small pool: it has slots of its own, in memory that is taken from
  * the large pool as one piece.
  *
- * Locking: the reserve of a device stays until the device moves to another pool,
- * when nothing may be mapped for it, or ceases to exist. A driver that is unbound
- * may leave mappings to be undone later, as page_pool does. The lock of the
- * allocator protects the list of reserves, which is there for the statistics.
+ * Locking: a reserve is made under a mutex, and published when it is complete. It
+ * stays until the device moves to another pool, when nothing may be mapped for it,
+ * or ceases to exist. A driver that is unbound may leave mappings to be undone
+ * later, as page_pool does. The lock of the allocator protects the list of
+ * reserves, which is there for the statistics.
  *
  * Cost: none while the pool has room. A reserve has 16 KiB of metadata if its
  * halves are not larger than 256 KiB.
@@ -58,7 +60,7 @@
 #include "swiotlb_reserve.h"
 #include "swiotlb_slots.h"
 
-/* Taken while a device gets its reserve, so that they share fairly */
+/* Taken while a device gets its reserve, so that it gets one, and a fair one */
 static DEFINE_MUTEX(reserve_mutex);
 
 /* Block drivers need requests of a page, which is half of this */
@@ -164,14 +166,15 @@ static ssize_t take_piece(struct io_tlb_pool *pool, size_t size)
 
 /**
  * swiotlb_reserve_create() - give a device a reserve of its pool
- * @dev:	A device that has just been attached to a restricted pool.
+ * @dev:	Any device.
  *
  * If the pool has no room for one of the usual size, the device gets a smaller
  * one. A message says so if there is no room for any.
  *
- * Context: Process context, may sleep.
- * Return: 0, also if the pool is unusable or too small for any reserve, or
- * -ENOMEM.
+ * Context: Process context, may sleep. Nobody attaches or detaches @dev at the
+ * same time, but it may be doing DMA.
+ * Return: 0 if it has one now, has no restricted pool, or has one that is
+ * unusable or too small for any reserve; otherwise -ENOMEM.
  */
 int swiotlb_reserve_create(struct device *dev)
 {
@@ -180,9 +183,11 @@ int swiotlb_reserve_create(struct device *dev)
 	ssize_t offset = -1;
 	size_t size;
 
-	if (pool_size(mem) < 4 * MIN_HALF)
+	if (!is_swiotlb_for_alloc(dev) || pool_size(mem) < 4 * MIN_HALF)
 		return 0;
 	guard(mutex)(&reserve_mutex);
+	if (dev->dma_io_tlb_reserve)
+		return 0;
 	for (size = choose_size(mem); size >= MIN_HALF; size /= 2) {
 		offset = take_piece(&mem->defpool, size);
 		if (offset >= 0)
@@ -199,11 +204,12 @@ int swiotlb_reserve_create(struct device *dev)
 		return -ENOMEM;
 	}
 
-	dev->dma_io_tlb_reserve = reserve;
 	spin_lock_irq(&mem->reserve_lock);
 	list_add(&reserve->node, &mem->reserves);
 	WRITE_ONCE(mem->reserved, mem->reserved + 2 * size);
 	spin_unlock_irq(&mem->reserve_lock);
+	/* Whoever sees the reserve sees what is in it */
+	smp_store_release(&dev->dma_io_tlb_reserve, reserve);
 	return 0;
 }
 
@@ -281,7 +287,7 @@ size_t swiotlb_reserve_idle(struct io_tlb_mem *mem,
 struct io_tlb_pool *swiotlb_reserve_for(struct device *dev,
 					enum dma_data_direction dir)
 {
-	struct swiotlb_reserve *reserve = dev->dma_io_tlb_reserve;
+	struct swiotlb_reserve *reserve = READ_ONCE(dev->dma_io_tlb_reserve);
 
 	if (!reserve || dir == DMA_NONE)
 		return NULL;
@@ -298,7 +304,7 @@ struct io_tlb_pool *swiotlb_reserve_for(struct device *dev,
  */
 struct io_tlb_pool *swiotlb_find_reserve(struct device *dev, phys_addr_t paddr)
 {
-	struct swiotlb_reserve *reserve = dev->dma_io_tlb_reserve;
+	struct swiotlb_reserve *reserve = READ_ONCE(dev->dma_io_tlb_reserve);
 	phys_addr_t offset;
 
 	if (!reserve)
@@ -324,7 +330,7 @@ struct io_tlb_pool *swiotlb_find_reserve(struct device *dev, phys_addr_t paddr)
  */
 size_t swiotlb_max_request(struct device *dev, unsigned int *pieces)
 {
-	struct swiotlb_reserve *reserve = dev->dma_io_tlb_reserve;
+	struct swiotlb_reserve *reserve = READ_ONCE(dev->dma_io_tlb_reserve);
 	/* Chunks of 4 KiB may split large pages */
 	size_t page = PAGE_SIZE > SZ_4K ? 2 * PAGE_SIZE : PAGE_SIZE;
 	size_t size;

@@ -25,6 +25,11 @@ struct io_tlb_pool *swiotlb_reserve_for(struct device *dev,
 
 #else
 
+static inline int swiotlb_reserve_create(struct device *dev)
+{
+	return 0;
+}
+
 static inline size_t
 swiotlb_reserve_idle(struct io_tlb_mem *mem,
 		     size_t (*count)(struct swiotlb_slots *slots))

@@ -283,20 +283,66 @@ static void latecomer_is_refused(struct kunit *test)
 	expect_request(test, f->hog, DMA_TO_DEVICE);
 }
 
-/* Devices that do no DMA get a default pool, too. */
-static void latecomer_at_the_default_pool_is_not(struct kunit *test)
+/* Give @dev the pool of the fixture as the default pool. */
+static int configure(struct fixture *f, struct device *dev)
 {
 	struct restricted_dma_pool *saved = restricted_dma_default;
+	int err;
+
+	restricted_dma_default = f->pool;
+	err = restricted_dma_configure(dev);
+	restricted_dma_default = saved;
+	return err;
+}
+
+/* Devices that do no DMA have the default pool, too. */
+static void default_pool_reserves_for_masks(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	size_t before = READ_ONCE(f->pool->mem->reserved), after;
+
+	KUNIT_ASSERT_EQ(test, 0, configure(f, f->hog));
+	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), before);
+	/* A driver may set either mask alone, or change it, or bind again */
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_set_coherent_mask(f->hog, DMA_BIT_MASK(64)));
+	after = READ_ONCE(f->pool->mem->reserved);
+	KUNIT_EXPECT_GT(test, after, before);
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(f->hog, DMA_BIT_MASK(64)));
+	KUNIT_ASSERT_EQ(test, 0, configure(f, f->hog));
+	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved), after);
+
+	take_all(f, f->dev);
+	for (int i = 0; i < ARRAY_SIZE(directions); i++)
+		expect_request(test, f->hog, directions[i]);
+	unmap_to(f, 0);
+}
+
+/* What is mapped already does not mind. */
+static void reserve_may_come_late(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, configure(f, f->hog));
+	KUNIT_ASSERT_TRUE(test, map(f, f->hog, SZ_4K, DMA_TO_DEVICE));
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(f->hog, DMA_BIT_MASK(64)));
+	unmap_to(f, 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(f->pool->mem->reserved),
+			swiotlb_slots_used(f->pool->mem->defpool.slots));
+}
+
+static void latecomer_at_the_default_pool_sets_no_mask(struct kunit *test)
+{
 	struct fixture *f = test->priv;
 
 	take_all(f, f->dev);
-	restricted_dma_default = f->pool;
-	KUNIT_EXPECT_EQ(test, 0, restricted_dma_configure(f->hog));
-	restricted_dma_default = saved;
+	KUNIT_EXPECT_EQ(test, 0, configure(f, f->hog));
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			dma_set_mask(f->hog, DMA_BIT_MASK(64)));
 	KUNIT_EXPECT_FALSE(test, map(f, f->hog, SZ_512, DMA_TO_DEVICE));
 	unmap_to(f, 0);
-	KUNIT_EXPECT_TRUE(test, map(f, f->hog, SZ_512, DMA_TO_DEVICE));
-	unmap_to(f, 0);
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(f->hog, DMA_BIT_MASK(64)));
+	expect_request(test, f->hog, DMA_TO_DEVICE);
 }
 
 /* A reserve counts as far as it is used, and no statistic goes below that. */
@@ -359,7 +405,9 @@ static struct kunit_case swiotlb_reserve_cases[] = {
 	KUNIT_CASE(reserve_is_given_back),
 	KUNIT_CASE(reserve_stays_without_a_driver),
 	KUNIT_CASE(latecomer_is_refused),
-	KUNIT_CASE(latecomer_at_the_default_pool_is_not),
+	KUNIT_CASE(default_pool_reserves_for_masks),
+	KUNIT_CASE(reserve_may_come_late),
+	KUNIT_CASE(latecomer_at_the_default_pool_sets_no_mask),
 	KUNIT_CASE(statistics_leave_out_what_is_idle),
 	KUNIT_CASE(data_in_the_reserve_is_right),
 	{}

@@ -26,7 +26,8 @@ struct swiotlb_slots;
  *		larger than a segment, and @size is not, it may take luck.
  * @min_align:	The bits of @orig_addr below this power of two, and not below
  *		@align, are those of the address as well; 1 for none.
- * @boundary:	No multiple of this power of two is inside; 0 for none.
+ * @boundary:	No multiple of this power of two is inside; 0 for none. One of less
+ *		than SWIOTLB_SLOT_SIZE counts as none.
  * @bus_offset:	What the device adds to a physical address. Alignment and
  *		boundary are about the sum. A multiple of SWIOTLB_SLOT_SIZE.
  * @padding:	Slots to skip before the data begins; remembered only.
