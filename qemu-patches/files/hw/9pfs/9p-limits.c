@@ -60,6 +60,13 @@ bool v9fs_name_fits(V9fsState *s, const V9fsString *name)
     return name->size < V9FS_PATH_MAX || !v9fs_is_limited(s);
 }
 
+bool v9fs_stat_fits(V9fsState *s, const V9fsStat *stat)
+{
+    return v9fs_name_fits(s, &stat->name) && v9fs_name_fits(s, &stat->uid) &&
+           v9fs_name_fits(s, &stat->gid) && v9fs_name_fits(s, &stat->muid) &&
+           v9fs_name_fits(s, &stat->extension);
+}
+
 bool v9fs_path_fits(V9fsState *s, const V9fsPath *dir, const char *name)
 {
     return dir->size + 1 + strlen(name) <= V9FS_PATH_MAX || !v9fs_is_limited(s);
@@ -76,7 +83,7 @@ bool v9fs_rename_fits(V9fsState *s, V9fsPath *old, size_t len)
     g_hash_table_iter_init(&iter, s->fids);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&f)) {
         if (v9fs_path_is_ancestor(old, &f->path) &&
-            f->path.size - old->size + len >= V9FS_PATH_MAX) {
+            f->path.size - old->size + len > V9FS_PATH_MAX) {
             return false;
         }
     }

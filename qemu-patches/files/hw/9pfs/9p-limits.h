@@ -31,6 +31,8 @@ void v9fs_fid_uncharge(V9fsState *s, V9fsFidState *f);
 
 /* Whether a name from the client is short enough to be looked up at all */
 bool v9fs_name_fits(V9fsState *s, const V9fsString *name);
+/* The same for all texts of a Twstat, which are kept while it is served */
+bool v9fs_stat_fits(V9fsState *s, const V9fsStat *stat);
 /* Whether a fid can have the path of @name in @dir */
 bool v9fs_path_fits(V9fsState *s, const V9fsPath *dir, const char *name);
 /* The same for all fids at and below @old when @len bytes replace it */

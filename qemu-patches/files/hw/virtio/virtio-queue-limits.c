@@ -22,7 +22,7 @@
  *
  * Memory: elements in flight are counted, in bytes, for the whole device.
  * Beyond ELEMENTS_MAX, its queues look empty until one ends.  What a device
- * type allocates in addition, it bounds itself.
+ * type allocates in addition, it adds to an element, or bounds by itself.
  *
  * Devices without a pool have no limits.
  *
@@ -167,6 +167,18 @@ bool virtqueue_limits_reached(VirtQueueLimits *limits)
 void virtqueue_limits_charge(VirtIODevice *vdev, size_t size)
 {
     qatomic_add(&vdev->limits.elements_size, size);
+}
+
+void virtqueue_limits_charge_element(VirtIODevice *vdev, VirtQueueElement *elem,
+                                     size_t size)
+{
+    uint32_t before = qatomic_read(&elem->size);
+
+    if (before) {
+        size = MIN(size, UINT32_MAX - before);
+        qatomic_add(&elem->size, size);
+        virtqueue_limits_charge(vdev, size);
+    }
 }
 
 static void virtqueue_kick_all_bh(void *opaque)

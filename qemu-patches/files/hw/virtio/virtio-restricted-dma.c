@@ -38,6 +38,9 @@
 #include "hw/virtio/virtio-restricted-dma.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qapi/visitor.h"
+#include "qobject/qstring.h"
 
 /* Features that the driver has to accept, all of them */
 static uint64_t virtio_restricted_dma_features(const RestrictedDMADevice *rd)
@@ -98,12 +101,44 @@ static void virtio_restricted_dma_check_link(const Object *obj,
     qdev_prop_allow_set_link_before_realize(obj, name, val, errp);
 }
 
+static ObjectPropertyAccessor *qom_set_link;
+
+/* Of a missing object, QOM says only that there is no such "device". */
+static void virtio_restricted_dma_set_link(Object *obj, Visitor *v,
+                                           const char *name, void *opaque,
+                                           Error **errp)
+{
+    g_autofree char *id = NULL;
+    g_autoptr(QString) string = NULL;
+    Visitor *again;
+    bool ambiguous;
+
+    if (!visit_type_str(v, name, &id, errp)) {
+        return;
+    }
+    if (*id && !object_resolve_path(id, &ambiguous) && !ambiguous) {
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND,
+                  "there is no restricted-dma-pool '%s'; add -object "
+                  "restricted-dma-pool,id=%s,size=SIZE to the command line",
+                  id, id);
+        return;
+    }
+    string = qstring_from_str(id);
+    again = qobject_input_visitor_new(QOBJECT(string));
+    qom_set_link(obj, again, name, opaque, errp);
+    visit_free(again);
+}
+
 void virtio_restricted_dma_add_link(ObjectClass *oc, ptrdiff_t offset)
 {
-    object_class_property_add_link(oc, "restricted-dma-pool",
-                                   TYPE_RESTRICTED_DMA_POOL, offset,
-                                   virtio_restricted_dma_check_link,
-                                   OBJ_PROP_LINK_STRONG);
+    ObjectProperty *link;
+
+    link = object_class_property_add_link(oc, "restricted-dma-pool",
+                                          TYPE_RESTRICTED_DMA_POOL, offset,
+                                          virtio_restricted_dma_check_link,
+                                          OBJ_PROP_LINK_STRONG);
+    qom_set_link = link->set;
+    link->set = virtio_restricted_dma_set_link;
     object_class_property_set_description(oc, "restricted-dma-pool",
         "id of a restricted-dma-pool object, the only memory that the device "
         "can access");

@@ -64,23 +64,51 @@ static void test_unregister_buf(BlockDriverState *bs, void *host, size_t size)
 
 static BlockDriver driver_that_registers = {
     .format_name = "registers",
+    .bdrv_child_perm = bdrv_default_perms,
     .bdrv_register_buf = test_register_buf,
     .bdrv_unregister_buf = test_unregister_buf,
 };
 
 static BlockDriver driver_that_maps_all = {
     .format_name = "maps-all",
+    .bdrv_child_perm = bdrv_default_perms,
     .maps_all_ram = true,
 };
 
 static BlockBackend *blk_on(BlockDriver *drv)
 {
     BlockBackend *blk = blk_new(qemu_get_aio_context(), 0, BLK_PERM_ALL);
-    BlockDriverState *bs = bdrv_new_open_driver(drv, "node", 0, &error_abort);
+    BlockDriverState *bs = bdrv_new_open_driver(drv, NULL, 0, &error_abort);
 
     blk_insert_bs(blk, bs, &error_abort);
     bdrv_unref(bs);
     return blk;
+}
+
+/* Attach a node to @parent; returns NULL on failure */
+static BlockDriverState *attach_under(BlockDriverState *parent,
+                                      BlockDriver *drv, Error **errp)
+{
+    BlockDriverState *bs = bdrv_new_open_driver(drv, NULL, 0, &error_abort);
+    BdrvChild *child;
+
+    bdrv_ref(bs);
+    bdrv_graph_wrlock();
+    child = bdrv_attach_child(parent, bs, "child", &child_of_bds,
+                              BDRV_CHILD_DATA, errp);
+    bdrv_graph_wrunlock();
+    if (!child) {
+        bdrv_unref(bs);
+        return NULL;
+    }
+    return bs;
+}
+
+static void assert_refused(Error **err)
+{
+    g_assert_nonnull(strstr(error_get_pretty(*err), "'maps-all'"));
+    error_free(*err);
+    *err = NULL;
 }
 
 static void assert_registered(bool a, bool b, bool c)
@@ -121,14 +149,49 @@ static void test_refuse(void)
     BlockBackend *blk = blk_on(&driver_that_maps_all);
     Error *err = NULL;
 
-    g_assert_false(blk_confines_ram(blk, &err));
-    g_assert_nonnull(strstr(error_get_pretty(err), "'maps-all'"));
-    error_free(err);
+    g_assert_false(blk_confine_ram(blk, &err));
+    assert_refused(&err);
     blk_unref(blk);
 
     blk = blk_on(&driver_that_registers);
-    g_assert_true(blk_confines_ram(blk, &error_abort));
+    g_assert_true(blk_confine_ram(blk, &error_abort));
     blk_unref(blk);
+}
+
+/* Nor does such a driver get below the device later, however deep */
+static void test_refuse_later(void)
+{
+    BlockBackend *other = blk_on(&driver_that_maps_all);
+    BlockBackend *blk = blk_new(qemu_get_aio_context(), 0, BLK_PERM_ALL);
+    BlockDriverState *deep;
+    Error *err = NULL;
+
+    g_assert_true(blk_confine_ram(blk, &error_abort));
+    g_assert_cmpint(blk_insert_bs(blk, blk_bs(other), &err), <, 0);
+    assert_refused(&err);
+    blk_unref(blk);
+
+    blk = blk_on(&driver_that_registers);
+    g_assert_true(blk_confine_ram(blk, &error_abort));
+    g_assert_cmpint(blk_replace_bs(blk, blk_bs(other), &err), <, 0);
+    assert_refused(&err);
+
+    deep = attach_under(blk_bs(blk), &driver_that_registers, &error_abort);
+    g_assert_null(attach_under(deep, &driver_that_maps_all, &err));
+    assert_refused(&err);
+    bdrv_drain_all_begin();
+    bdrv_graph_wrlock();
+    g_assert_cmpint(bdrv_replace_node(deep, blk_bs(other), &err), <, 0);
+    bdrv_graph_wrunlock();
+    bdrv_drain_all_end();
+    assert_refused(&err);
+
+    /* What is not below it may be as it likes */
+    bdrv_unref(attach_under(blk_bs(other), &driver_that_maps_all,
+                            &error_abort));
+    bdrv_unref(deep);
+    blk_unref(blk);
+    blk_unref(other);
 }
 
 int main(int argc, char **argv)
@@ -139,5 +202,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block-ram-registrar/all", test_all);
     g_test_add_func("/block-ram-registrar/one", test_one);
     g_test_add_func("/block-ram-registrar/refuse", test_refuse);
+    g_test_add_func("/block-ram-registrar/refuse-later", test_refuse_later);
     return g_test_run();
 }

@@ -7,6 +7,7 @@
 #define HW_VIRTIO_QUEUE_LIMITS_H
 
 typedef struct VirtIODevice VirtIODevice;
+struct VirtQueueElement;
 struct iovec;
 
 /**
@@ -101,6 +102,21 @@ void virtqueue_limits_charge(VirtIODevice *vdev, size_t size);
  * Context: any thread.
  */
 void virtqueue_limits_release(VirtIODevice *vdev, size_t size);
+
+/**
+ * virtqueue_limits_charge_element: a request takes more than its element
+ * @vdev: the device
+ * @elem: one in flight
+ * @size: bytes
+ *
+ * They are released with the element.  Nothing happens if the device is not
+ * restricted.
+ *
+ * Context: any thread.
+ */
+void virtqueue_limits_charge_element(VirtIODevice *vdev,
+                                     struct VirtQueueElement *elem,
+                                     size_t size);
 
 /**
  * virtqueue_limits_check_buffers: can this be an honest request?
