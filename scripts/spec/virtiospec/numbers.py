@@ -124,7 +124,8 @@ def _each(said: Union[str, List[str]]) -> List[str]:
 def read() -> Texts:
     """{path: text} of the house and both series.
 
-    What a patch takes away counts as blank."""
+    What a patch takes away counts as blank, and so does the number of a patch
+    in the list of a series."""
     # a CI's clone may belong to another user
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached",
@@ -138,4 +139,6 @@ def read() -> Texts:
         texts[path] = file.read_text(encoding="utf-8", errors="replace")
         if path.endswith(".patch"):
             texts[path] = re.sub(r"^-.*$", "", texts[path], flags=re.M)
+        if file.name == "series":
+            texts[path] = re.sub(r"^\d+-", "", texts[path], flags=re.M)
     return texts

@@ -280,21 +280,20 @@ void swiotlb_grow(struct io_tlb_pool *pool)
 /**
  * swiotlb_grow_now() - prepare more of a pool at once
  * @pool:	The pool. Something found no room there.
+ * @before:	What swiotlb_prepared() said before that.
  *
  * Context: Process context, may sleep.
- * Return: true if more is prepared.
+ * Return: true if more is prepared than before, by this or by the worker.
  */
-bool swiotlb_grow_now(struct io_tlb_pool *pool)
+bool swiotlb_grow_now(struct io_tlb_pool *pool, size_t before)
 {
-	size_t before;
-
 	if (!pool->growth)
 		return false;
 	guard(mutex)(&growth_mutex);
-	before = swiotlb_prepared(pool);
-	if (prepare_block(pool->growth))
-		return false;
-	update_low(pool->growth);
+	if (swiotlb_prepared(pool) == before) {
+		prepare_block(pool->growth);
+		update_low(pool->growth);
+	}
 	return swiotlb_prepared(pool) > before;
 }
 

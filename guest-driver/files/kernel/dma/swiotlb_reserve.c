@@ -156,11 +156,13 @@ static ssize_t take_piece(struct io_tlb_pool *pool, size_t size)
 		.align = min(2 * size, SWIOTLB_SEGMENT_SIZE),
 		.min_align = 1,
 	};
+	size_t prepared;
 	ssize_t offset;
 
 	do {
+		prepared = swiotlb_prepared(pool);
 		offset = swiotlb_slots_take(pool->slots, 0, &request);
-	} while (offset < 0 && swiotlb_grow_now(pool));
+	} while (offset < 0 && swiotlb_grow_now(pool, prepared));
 	return offset;
 }
 

@@ -30,15 +30,13 @@
  * from where the least is left. If it has no room, it takes over a free segment,
  * and when there is none, the mapping is made in another area, which keeps its
  * segments. A segment that becomes free goes back, but for one that each area
- * keeps. So a single CPU can use the whole pool, and what was freed last is used
- * first.
+ * keeps. One CPU can use the whole pool, and what was freed last is used first.
  *
  * Each CPU, or each of several groups, has two areas: one for mappings of up to
  * 4 KiB, and one for larger ones. A pool of fewer than 16 segments has one for
- * all sizes. Small mappings that are spread over all segments would leave few long
- * runs. If clients come and go at random, with buffers of the sizes of a virtual
- * machine's disk and network card that would fill 80 % of a pool of 64 MiB, 0.04 %
- * of the requests for more than 64 KiB find no room. With one area it was 37 %.
+ * all sizes. Small mappings in all segments would leave few long runs: with one
+ * area, 37 % of the requests for more than 64 KiB found no room, with two 0.04 %
+ * (at a load of 80 % of 64 MiB, with sizes as of disks and network cards).
  *
  * A mapping of more than a segment takes a run of free segments, and the first
  * part of the one after them. An area owns that last one.
