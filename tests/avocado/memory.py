@@ -26,6 +26,41 @@ class Memory(GuestTest):
             self.assertLess(memory.resident(guest, POOL), 24 * MIB)
             guest.power_off()
 
+    def test_large_pool_grows_with_its_use(self) -> None:
+        """Of 4 GiB, the guest prepares what it needs, and uses it again.
+
+        What it keeps ready can be set while it runs.
+        """
+        watermark = "/sys/module/swiotlb_grow/parameters/watermark"
+        read = ("for i in 1 2 3 4 5 6 7 8; do dd if=/dev/vda of=/dev/null "
+                "bs=1M count=16 iflag=direct 2>/dev/null & done; wait")
+
+        def prepared() -> int:
+            stats = guest.values("pool-stats")
+            return (int(stats["io_tlb_prepared"]) *
+                    (POOL // int(stats["io_tlb_nslabs"])))
+
+        with self.boot(pool="4G") as guest:
+            scenes.check_restricted(guest)
+            self.assertGreaterEqual(prepared(), 64 * MIB)
+            guest.run(read)
+            once = memory.resident(guest, POOL)
+            for _ in range(5):
+                guest.run(read)
+            self.assertLessEqual(memory.resident(guest, POOL), once * 5 / 4)
+            self.assertLess(prepared(), 160 * MIB)
+
+            guest.run(f"echo 512M > {watermark}")
+            guest.wait_until(
+                "[ $(cat /sys/kernel/debug/swiotlb/restricted*/"
+                f"io_tlb_prepared) -ge {512 * MIB // 2048} ]")
+            for bad in ("1M", "64Q", "-1", "lots"):
+                with self.assertRaises(Failure):
+                    guest.run(f"echo {bad} > {watermark}")
+            self.assertEqual(guest.run(f"cat {watermark}"),
+                             [str(512 * MIB)])
+            guest.power_off()
+
     def test_canary(self) -> None:
         """Devices do not touch guest memory outside the pool.
 

@@ -137,12 +137,12 @@ static const Way ways[] = {
     { "command", "", off_by_command, NULL, false },
     { "command-d3hot", "", off_by_command_d3hot, NULL, false },
     { "flr", "", off_by_flr, NULL, true },
-    { "flr-d3hot", KEPT_IN_D3HOT, off_by_flr_d3hot, NULL, false },
+    { "flr-d3hot", KEPT_IN_D3HOT, off_by_flr_d3hot, NULL, true },
     { "hot-reset", "", off_by_hot_reset, NULL, true },
-    { "hot-reset-d3hot", KEPT_IN_D3HOT, off_by_hot_reset_d3hot, NULL, false },
+    { "hot-reset-d3hot", KEPT_IN_D3HOT, off_by_hot_reset_d3hot, NULL, true },
     { "system-reset", "", off_by_system_reset, NULL, true },
     { "system-reset-d3hot", KEPT_IN_D3HOT, off_by_system_reset_d3hot, NULL,
-      false },
+      true },
     { "slot-power", "", off_by_slot_power, on_by_slot_power, true },
 };
 

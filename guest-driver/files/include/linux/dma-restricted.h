@@ -20,7 +20,6 @@ struct restricted_dma_pool;
  * @base:	Physical address of the first byte.
  * @size:	Number of bytes.
  * @nid:	NUMA node of the memory, or NUMA_NO_NODE.
- * @clear:	The memory may hold what devices must not see.
  * @fwnode:	Firmware node of the pool, or NULL.
  */
 struct restricted_dma_desc {
@@ -28,7 +27,6 @@ struct restricted_dma_desc {
 	phys_addr_t base;
 	phys_addr_t size;
 	int nid;
-	bool clear;
 	struct fwnode_handle *fwnode;
 };
 

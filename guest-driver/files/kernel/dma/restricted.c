@@ -210,7 +210,7 @@ restricted_dma_pool_create(const struct restricted_dma_desc *desc)
 		return ERR_PTR(-EEXIST);
 	part = restricted_dma_own_part(desc);
 	mem = swiotlb_create_restricted(desc->name, part.start,
-					range_len(&part), desc->nid, desc->clear);
+					range_len(&part), desc->nid);
 	if (IS_ERR(mem))
 		return ERR_CAST(mem);
 	if (range_len(&part) != desc->size)

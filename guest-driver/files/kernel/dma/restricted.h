@@ -53,17 +53,6 @@ restricted_dma_pool_usable(const struct restricted_dma_pool *pool)
 	return pool->mem->nslabs;
 }
 
-/* The allocator of the default pool, or NULL */
-static inline struct io_tlb_mem *restricted_dma_default_mem(void)
-{
-	struct restricted_dma_pool *pool = NULL;
-
-#ifdef CONFIG_DMA_RESTRICTED_POOL
-	pool = READ_ONCE(restricted_dma_default);
-#endif
-	return pool ? pool->mem : NULL;
-}
-
 struct range restricted_dma_part(const struct restricted_dma_desc *desc,
 				 bool crashed);
 struct restricted_dma_pool *restricted_dma_no_pool(void);

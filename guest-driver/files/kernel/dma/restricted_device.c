@@ -28,9 +28,9 @@
  * without the DMA API. For them a pool changes nothing: what confines the device
  * is that domain. vfio without an IOMMU refuses a device that has a pool.
  *
- * Some devices do DMA for a driver that is bound to another device. They begin
- * with the default pool, and of_dma_configure() gives them that of their node.
- * Otherwise, whoever creates such a device has to attach it.
+ * Some devices do DMA for a driver that is bound to another device. If they have
+ * a node in a device tree, of_dma_configure() gives them their pool. Otherwise,
+ * whoever creates such a device has to attach it.
  *
  * Locking: callers serialise. The driver core binds and unbinds a device under
  * its lock. A virtio device exists only while its parent is bound, so its attach

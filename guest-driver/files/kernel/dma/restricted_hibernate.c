@@ -66,8 +66,15 @@ static int restricted_hibernate_suspend(void)
 	return 0;
 }
 
+/* The image is made. To sleep as well, or to switch off, takes no image. */
+static void restricted_hibernate_resume(void)
+{
+	hibernating = false;
+}
+
 static struct syscore_ops restricted_hibernate_ops = {
 	.suspend = restricted_hibernate_suspend,
+	.resume = restricted_hibernate_resume,
 };
 
 static int __init restricted_hibernate_init(void)

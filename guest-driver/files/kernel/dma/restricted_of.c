@@ -81,6 +81,19 @@ rmem_restricted_create(const struct restricted_dma_desc *desc)
 		return ERR_PTR(-EINVAL);
 	}
 
+	if (!PAGE_ALIGNED(desc->base | desc->size)) {
+		pr_err("%s: it must begin and end at pages of %lu bytes\n",
+		       desc->name, PAGE_SIZE);
+		return ERR_PTR(-EINVAL);
+	}
+
+	/*
+	 * This is RAM, and nobody knows what an earlier stage of the boot has
+	 * left in it. Clear all of it while nobody else can read it: a device
+	 * may look at parts that the kernel has not prepared yet.
+	 */
+	memset(phys_to_virt(desc->base), 0, desc->size);
+
 	pool = restricted_dma_pool_create(desc);
 	if (IS_ERR(pool))
 		pr_err("%s: cannot create a pool of %#llx bytes at %#llx: error %ld\n",
@@ -103,8 +116,6 @@ static void __init rmem_restricted_add(struct device_node *np)
 	if (rmem && rmem->ops == &rmem_restricted_ops) {
 		desc.base = rmem->base;
 		desc.size = rmem->size;
-		/* Nobody knows what an earlier stage of the boot left there */
-		desc.clear = true;
 		pool = rmem_restricted_create(&desc);
 	}
 	if (IS_ERR(pool))

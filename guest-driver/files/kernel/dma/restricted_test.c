@@ -421,16 +421,6 @@ static void default_pool_is_for_the_others(struct kunit *test)
 	expect_mapped_in(test, other, end);
 }
 
-/* Some devices do DMA for a driver that is bound to another one. */
-static void default_pool_needs_no_driver(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	restricted_dma_default = f->pool;
-	expect_mapped_in(test, new_device(test, "restricted-kunit-other"),
-			 f->base);
-}
-
 /* A cell of a multi-function device */
 static void part_has_the_pool_of_the_whole(struct kunit *test)
 {
@@ -1081,7 +1071,6 @@ static struct kunit_case restricted_test_cases[] = {
 	KUNIT_CASE(attach_again_moves),
 	KUNIT_CASE(attach_refuses_translation),
 	KUNIT_CASE(default_pool_is_for_the_others),
-	KUNIT_CASE(default_pool_needs_no_driver),
 	KUNIT_CASE(part_has_the_pool_of_the_whole),
 	KUNIT_CASE(default_pool_is_not_for_translation),
 	KUNIT_CASE(pool_follows_the_domain),

@@ -224,7 +224,8 @@ void swiotlb_slots_describe(struct swiotlb_slots *slots, void *memory)
 
 	for (i = 0; i < n; i++)
 		segment_init(slots, &block[i], first + i);
-	slots->blocks[first / BLOCK_SEGMENTS] = block;
+	/* swiotlb_slots_find() takes no lock */
+	smp_store_release(&slots->blocks[first / BLOCK_SEGMENTS], block);
 	WRITE_ONCE(slots->ndescribed, first + n);
 	for (i = 0; i < n; i++)
 		segment_open(slots, &block[i]);
@@ -254,7 +255,8 @@ void *swiotlb_slots_block(const struct swiotlb_slots *slots, unsigned int n,
 /**
  * swiotlb_slots_set_low() - say when more of a pool should be described
  * @slots:	The slots of the pool.
- * @low:	In bytes, rounded up to segments. 0 means never.
+ * @low:	In bytes, rounded up to segments. 0 means never. More than the size
+ *		of the pool means always.
  *
  * Context: Any.
  */
@@ -263,7 +265,7 @@ void swiotlb_slots_set_low(struct swiotlb_slots *slots, size_t low)
 	unsigned long flags;
 
 	spin_lock_irqsave(&slots->lock, flags);
-	slots->low = DIV_ROUND_UP(low, SWIOTLB_SEGMENT_SIZE);
+	slots->low = DIV_ROUND_UP(min(low, slots->size), SWIOTLB_SEGMENT_SIZE);
 	swiotlb_slots_check_low(slots);
 	spin_unlock_irqrestore(&slots->lock, flags);
 }

@@ -3,10 +3,11 @@
  * Bounce buffer pools that grow.
  *
  * A pool is address space first. Its memory is prepared block by block, from the
- * beginning to the end: cleared if the kernel may have used it, shared with
- * devices if memory is encrypted, and given a description of its slots. Only the
- * first blocks are prepared when the pool is made. A worker prepares another one
- * whenever less than the watermark is free:
+ * beginning to the end: shared with devices if memory is encrypted, and given a
+ * description of its slots. The default pool is cleared, too; the devices of a
+ * restricted pool may see all of it, so whoever makes one clears it before. Only
+ * the first blocks are prepared when the pool is made. A worker prepares another
+ * one whenever less than the watermark is free:
  *
  *   start                                                          end
  *   +----------------------+------------------+-----------------------+
@@ -46,6 +47,7 @@
 #include <linux/mutex.h>
 #include <linux/numa.h>
 #include <linux/pfn.h>
+#include <linux/sched/mm.h>
 #include <linux/set_memory.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -89,7 +91,7 @@ bool swiotlb_all_prepared(const struct io_tlb_pool *pool)
 /* Whole pages, unless @gfp forbids that: powers of two would waste a sixth */
 static void *alloc_description(size_t bytes, gfp_t gfp, int nid)
 {
-	if (bytes > PAGE_SIZE && gfpflags_allow_blocking(gfp))
+	if (gfpflags_allow_blocking(gfp))
 		return vzalloc_node(bytes, nid);
 	return kzalloc_node(bytes, gfp, nid);
 }
@@ -116,8 +118,7 @@ int swiotlb_describe(struct io_tlb_pool *pool, gfp_t gfp)
 	return 0;
 }
 
-/* Prepare the next block. Return 0, also if there is none, or an error. */
-static int prepare_block(struct swiotlb_growth *growth)
+static int prepare_block_noio(struct swiotlb_growth *growth)
 {
 	struct io_tlb_pool *pool = growth->pool;
 	size_t offset, size, bytes;
@@ -149,6 +150,19 @@ static int prepare_block(struct swiotlb_growth *growth)
 	return 0;
 }
 
+/*
+ * Prepare the next block. Return 0, also if there is none, or an error. Whoever
+ * waits for the mutex may be what I/O waits for, so this must not wait for I/O.
+ */
+static int prepare_block(struct swiotlb_growth *growth)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err = prepare_block_noio(growth);
+
+	memalloc_noio_restore(noio);
+	return err;
+}
+
 static void update_low(struct swiotlb_growth *growth)
 {
 	struct io_tlb_pool *pool = growth->pool;
@@ -165,8 +179,8 @@ static void grow_work(struct work_struct *work)
 	struct io_tlb_pool *pool = growth->pool;
 	int err;
 
-	guard(mutex)(&growth_mutex);
 	do {
+		guard(mutex)(&growth_mutex);
 		err = prepare_block(growth);
 		update_low(growth);
 	} while (!err && !swiotlb_all_prepared(pool) &&
@@ -272,7 +286,14 @@ void swiotlb_grow(struct io_tlb_pool *pool)
 
 	if (!growth || swiotlb_all_prepared(pool) || READ_ONCE(growth->failed))
 		return;
-	/* Many CPUs may come here before the worker does */
+	/* A parameter may be set before there are workqueues */
+	if (unlikely(!system_unbound_wq))
+		return;
+	/*
+	 * Many CPUs may come here before the worker does. If it has begun
+	 * already, it has not missed what they have done before.
+	 */
+	smp_mb();
 	if (!work_pending(&growth->work))
 		queue_work(system_unbound_wq, &growth->work);
 }

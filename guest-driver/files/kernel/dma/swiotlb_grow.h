@@ -16,7 +16,7 @@ struct io_tlb_pool;
  * @pool:	The pool.
  * @nid:	NUMA node for the description of its slots, or NUMA_NO_NODE.
  * @low:	If less is free when all is prepared, the pool is scarce, in bytes.
- * @clear:	The memory may hold what devices must not see.
+ * @clear:	Clear the memory before it is shared.
  * @failed:	Memory could not be shared with devices. No more is prepared.
  * @work:	Prepares more.
  * @node:	Member of the list of growing pools.

@@ -229,6 +229,7 @@ void swiotlb_reserve_destroy(struct device *dev)
 	struct swiotlb_reserve *reserve = dev->dma_io_tlb_reserve;
 	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
 	struct io_tlb_pool *pool = &mem->defpool;
+	unsigned long flags;
 
 	if (!reserve)
 		return;
@@ -238,11 +239,11 @@ void swiotlb_reserve_destroy(struct device *dev)
 			  half_size(&reserve->halves[0]) * 2))
 		return;
 
-	spin_lock_irq(&mem->reserve_lock);
+	spin_lock_irqsave(&mem->reserve_lock, flags);
 	list_del(&reserve->node);
 	WRITE_ONCE(mem->reserved,
 		   mem->reserved - 2 * half_size(&reserve->halves[0]));
-	spin_unlock_irq(&mem->reserve_lock);
+	spin_unlock_irqrestore(&mem->reserve_lock, flags);
 	swiotlb_slots_give(pool->slots,
 			   reserve->halves[0].start - pool->start);
 	free_reserve(reserve);

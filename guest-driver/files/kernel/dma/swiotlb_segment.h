@@ -233,6 +233,16 @@ segment_at(const struct swiotlb_slots *slots, slot_link link)
 	return &slots->blocks[index / BLOCK_SEGMENTS][index % BLOCK_SEGMENTS];
 }
 
+/* Segment @n, or NULL if nobody has described it. No lock is needed. */
+static inline struct swiotlb_segment *
+described_segment(const struct swiotlb_slots *slots, size_t n)
+{
+	if (n >= slots->nsegments ||
+	    !READ_ONCE(slots->blocks[n / BLOCK_SEGMENTS]))
+		return NULL;
+	return segment_at(slots, n + 1);
+}
+
 static inline slot_link link_of(const struct swiotlb_segment *segment)
 {
 	return segment->index + 1;

@@ -355,9 +355,9 @@ static struct swiotlb_segment *find_start(struct swiotlb_slots *slots,
 	u64 starts;
 
 	offset += slots->skew;
-	if (offset >> SWIOTLB_SEGMENT_SHIFT >= READ_ONCE(slots->ndescribed))
+	segment = described_segment(slots, offset >> SWIOTLB_SEGMENT_SHIFT);
+	if (!segment)
 		return NULL;
-	segment = segment_at(slots, (offset >> SWIOTLB_SEGMENT_SHIFT) + 1);
 	slot = (offset >> SWIOTLB_SLOT_SHIFT) % SEGMENT_SLOTS;
 	for (;;) {
 		word = slot / 64;
@@ -423,7 +423,7 @@ size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
 	if (!segment)
 		return 0;
 	n = slots_of(segment->info[first] & INFO_SIZE);
-	/* Nobody has taken it, but others have what is before it */
+	/* It is free, but what is before it is not */
 	if ((offset + slots->skew) / SWIOTLB_SLOT_SIZE >=
 	    (size_t)segment->index * SEGMENT_SLOTS + first + n)
 		return 0;
