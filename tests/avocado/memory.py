@@ -32,8 +32,10 @@ class Memory(GuestTest):
         What it keeps ready can be set while it runs.
         """
         watermark = "/sys/module/swiotlb_grow/parameters/watermark"
-        read = ("for i in 1 2 3 4 5 6 7 8; do dd if=/dev/vda of=/dev/null "
-                "bs=1M count=16 iflag=direct 2>/dev/null & done; wait")
+        read = ("for i in 1 2 3 4 5 6 7 8; do "
+                "{ dd if=/dev/vda of=/dev/null bs=1M count=16 iflag=direct "
+                "2>/dev/null || touch /tmp/failed; } & "
+                "done; wait; [ ! -e /tmp/failed ]")
 
         def prepared() -> int:
             stats = guest.values("pool-stats")
