@@ -114,6 +114,24 @@ static void bursts_are_served(struct kunit *test)
 	flush_work(&f->mem->dyn_alloc);
 }
 
+/* What fits into no pool is no reason to add one, however often it is tried. */
+static void requests_that_never_fit_add_no_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned long before = f->mem->nslabs;
+	phys_addr_t addr;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		addr = swiotlb_tbl_map_single(f->dev, virt_to_phys(f->buf),
+					      SZ_256K + SZ_4K, 0, DMA_TO_DEVICE,
+					      DMA_ATTR_NO_WARN);
+		KUNIT_EXPECT_EQ(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+		flush_work(&f->mem->dyn_alloc);
+	}
+	KUNIT_EXPECT_EQ(test, f->mem->nslabs, before);
+}
+
 static void other_addresses_are_in_no_pool(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -129,6 +147,7 @@ static void other_addresses_are_in_no_pool(struct kunit *test)
 static struct kunit_case swiotlb_dynamic_cases[] = {
 	KUNIT_CASE(pools_are_added_in_time),
 	KUNIT_CASE(bursts_are_served),
+	KUNIT_CASE(requests_that_never_fit_add_no_pool),
 	KUNIT_CASE(other_addresses_are_in_no_pool),
 	{}
 };

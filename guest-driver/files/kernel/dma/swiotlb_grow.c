@@ -40,12 +40,10 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
-#include <linux/memblock.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
-#include <linux/numa.h>
 #include <linux/pfn.h>
 #include <linux/sched/mm.h>
 #include <linux/set_memory.h>
@@ -55,6 +53,7 @@
 #include <linux/swiotlb.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include "swiotlb_describe.h"
 #include "swiotlb_grow.h"
 #include "swiotlb_slots.h"
 
@@ -88,36 +87,6 @@ bool swiotlb_all_prepared(const struct io_tlb_pool *pool)
 	return swiotlb_prepared(pool) == pool->end - pool->start;
 }
 
-/* Whole pages, unless @gfp forbids that: powers of two would waste a sixth */
-static void *alloc_description(size_t bytes, gfp_t gfp, int nid)
-{
-	if (gfpflags_allow_blocking(gfp))
-		return vzalloc_node(bytes, nid);
-	return kzalloc_node(bytes, gfp, nid);
-}
-
-/**
- * swiotlb_describe() - describe all slots of a pool that does not grow
- * @pool:	The pool. All of its memory can be used.
- * @gfp:	How to allocate the description.
- *
- * Context: As @gfp says.
- * Return: 0 or -ENOMEM. Then a part may be described.
- */
-int swiotlb_describe(struct io_tlb_pool *pool, gfp_t gfp)
-{
-	size_t offset, size, bytes;
-	void *memory;
-
-	while ((bytes = swiotlb_slots_next_block(pool->slots, &offset, &size))) {
-		memory = alloc_description(bytes, gfp, NUMA_NO_NODE);
-		if (!memory)
-			return -ENOMEM;
-		swiotlb_slots_describe(pool->slots, memory);
-	}
-	return 0;
-}
-
 static int prepare_block_noio(struct swiotlb_growth *growth)
 {
 	struct io_tlb_pool *pool = growth->pool;
@@ -131,7 +100,7 @@ static int prepare_block_noio(struct swiotlb_growth *growth)
 		return 0;
 	if (growth->failed)
 		return -EIO;
-	memory = alloc_description(bytes, GFP_KERNEL, growth->nid);
+	memory = swiotlb_alloc_description(bytes, GFP_KERNEL, growth->nid);
 	if (!memory)
 		return -ENOMEM;
 
@@ -142,7 +111,7 @@ static int prepare_block_noio(struct swiotlb_growth *growth)
 				   PFN_UP(size));
 	if (err) {
 		/* Nobody knows what state it is in, so nobody touches it again */
-		growth->failed = true;
+		WRITE_ONCE(growth->failed, true);
 		kvfree(memory);
 		return err;
 	}
@@ -239,19 +208,9 @@ int swiotlb_growth_start(struct swiotlb_growth *growth)
 void __init swiotlb_growth_start_early(struct swiotlb_growth *growth)
 {
 	struct io_tlb_pool *pool = growth->pool;
-	size_t offset, size, bytes;
-	void *memory;
 
-	while (swiotlb_prepared(pool) < watermark) {
-		bytes = swiotlb_slots_next_block(pool->slots, &offset, &size);
-		if (!bytes)
-			break;
-		memory = memblock_alloc(PAGE_ALIGN(bytes), PAGE_SIZE);
-		if (!memory)
-			break;
-		memset(pool->vaddr + offset, 0, size);
-		swiotlb_slots_describe(pool->slots, memory);
-	}
+	swiotlb_describe_early(pool, watermark);
+	memset(pool->vaddr, 0, swiotlb_prepared(pool));
 	add_growing(growth);
 }
 
@@ -316,24 +275,6 @@ bool swiotlb_grow_now(struct io_tlb_pool *pool, size_t before)
 		update_low(pool->growth);
 	}
 	return swiotlb_prepared(pool) > before;
-}
-
-/**
- * swiotlb_free_slots() - free the description of the slots of a pool
- * @pool:	The pool. It does not grow, and was not made while the system
- *		booted.
- *
- * Context: Any.
- */
-void swiotlb_free_slots(struct io_tlb_pool *pool)
-{
-	unsigned int n;
-	size_t bytes;
-	void *memory;
-
-	for (n = 0; (memory = swiotlb_slots_block(pool->slots, n, &bytes)); n++)
-		kvfree(memory);
-	kvfree(pool->slots);
 }
 
 /**

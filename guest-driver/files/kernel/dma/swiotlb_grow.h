@@ -33,13 +33,11 @@ struct swiotlb_growth {
 
 size_t swiotlb_prepared(const struct io_tlb_pool *pool);
 bool swiotlb_all_prepared(const struct io_tlb_pool *pool);
-int swiotlb_describe(struct io_tlb_pool *pool, gfp_t gfp);
 int swiotlb_growth_start(struct swiotlb_growth *growth);
 void __init swiotlb_growth_start_early(struct swiotlb_growth *growth);
 void swiotlb_growth_stop(struct io_tlb_pool *pool);
 void swiotlb_grow(struct io_tlb_pool *pool);
 bool swiotlb_grow_now(struct io_tlb_pool *pool, size_t before);
-void swiotlb_free_slots(struct io_tlb_pool *pool);
 unsigned long swiotlb_set_watermark(unsigned long size);
 
 #endif /* _KERNEL_DMA_SWIOTLB_GROW_H */

@@ -56,6 +56,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/swiotlb.h>
+#include "swiotlb_describe.h"
 #include "swiotlb_grow.h"
 #include "swiotlb_reserve.h"
 #include "swiotlb_slots.h"
