@@ -132,6 +132,17 @@ static void requests_that_never_fit_add_no_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->mem->nslabs, before);
 }
 
+/* Another pool may be there by the time that the worker runs. */
+static void second_request_adds_no_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned long before = f->mem->nslabs;
+
+	schedule_work(&f->mem->dyn_alloc);
+	flush_work(&f->mem->dyn_alloc);
+	KUNIT_EXPECT_EQ(test, f->mem->nslabs, before);
+}
+
 static void other_addresses_are_in_no_pool(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -148,6 +159,7 @@ static struct kunit_case swiotlb_dynamic_cases[] = {
 	KUNIT_CASE(pools_are_added_in_time),
 	KUNIT_CASE(bursts_are_served),
 	KUNIT_CASE(requests_that_never_fit_add_no_pool),
+	KUNIT_CASE(second_request_adds_no_pool),
 	KUNIT_CASE(other_addresses_are_in_no_pool),
 	{}
 };
