@@ -188,16 +188,61 @@ static void run_growth(int number)
 	free(m.pieces);
 }
 
+/* What has been used is used again before a new block; that has no pieces yet. */
+static void run_new_block(int number)
+{
+	struct swiotlb_request want = {
+		.size = SZ_64K, .align = 1, .min_align = 1,
+	};
+	struct swiotlb_mapping found;
+	struct model m;
+
+	model_init(&m, SZ_1G, 3 * SWIOTLB_BLOCK_SIZE, 1);
+	CHECK(model_grow(&m));
+	CHECK(model_take(&m, 0, &want));
+	model_give(&m, 0, 0);
+	for (size_t last = 2 * SWIOTLB_BLOCK_SIZE - 1; last < m.size;
+	     last += SWIOTLB_BLOCK_SIZE) {
+		CHECK(!swiotlb_slots_find(m.slots, last, &found));
+		CHECK(!swiotlb_slots_give(m.slots, last));
+	}
+	CHECK(model_grow(&m));
+	want.size = SWIOTLB_SEGMENT_SIZE;
+	while (m.used < SWIOTLB_BLOCK_SIZE) {
+		CHECK(model_take(&m, 0, &want));
+		CHECK(m.pieces[m.npieces - 1].offset < SWIOTLB_BLOCK_SIZE);
+	}
+	model_end(&m);
+	printf("ok %d new memory is used last\n", number);
+}
+
+/* Free segments at the wrong place do not hide the one that is aligned. */
+static void run_aligned(int number)
+{
+	struct swiotlb_request want = {
+		.size = SZ_4K, .align = SZ_1M, .min_align = 1,
+	};
+	struct model m;
+
+	model_init(&m, SZ_1G + SWIOTLB_SEGMENT_SIZE, SZ_1M, 1);
+	CHECK(model_grow(&m));
+	CHECK(model_take(&m, 0, &want));
+	model_end(&m);
+	printf("ok %d an alignment of several segments\n", number);
+}
+
 int main(int argc, char **argv)
 {
 	u64 seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 2026;
 	int n = sizeof(pools) / sizeof(pools[0]);
 
 	setlinebuf(stdout);
-	printf("1..%d\n", n + 2);
+	printf("1..%d\n", n + 4);
 	for (int i = 0; i < n; i++)
 		run(i, seed);
 	run_holes(n + 1);
 	run_growth(n + 2);
+	run_new_block(n + 3);
+	run_aligned(n + 4);
 	return 0;
 }
