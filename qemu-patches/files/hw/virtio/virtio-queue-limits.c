@@ -21,8 +21,15 @@
  * nothing else, so that what is delivered limits how many there are.
  *
  * Memory: elements in flight are counted, in bytes, for the whole device.
- * Beyond ELEMENTS_MAX, its queues look empty until one ends.  What a device
- * type allocates in addition, it adds to an element, or bounds by itself.
+ * Beyond ELEMENTS_MAX, its queues look empty until one ends.  With many devices
+ * it is less: each has an equal part of ALL_ELEMENTS_MAX.  What a device type
+ * allocates in addition, it adds to an element, or bounds by itself.
+ *
+ * A request to the block layer counts as BLOCK_REQUEST_SIZE more, for the stack
+ * of its coroutine, and as its data, of which block drivers may need a copy.
+ * Stacks are scarcer than their memory: the host limits how many mappings QEMU
+ * has, two for each stack, and QEMU aborts if it cannot make one.  With the
+ * usual limit of 65530, ALL_ELEMENTS_MAX leaves half of them to others.
  *
  * Devices without a pool have no limits.
  *
@@ -31,6 +38,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/coroutine-tls.h"
+#include "qemu/iov.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
@@ -38,13 +46,18 @@
 #include "hw/virtio/virtio-restricted-dma.h"
 #include "system/replay.h"
 
-#define SLICE_NS        (4 * SCALE_MS)
-#define FULL_SLICES     2
-#define ELEMENTS_MAX    (32 * MiB)
+#define SLICE_NS            (4 * SCALE_MS)
+#define FULL_SLICES         2
+#define ELEMENTS_MAX        (32 * MiB)
+#define ALL_ELEMENTS_MAX    (256 * MiB)
+#define BLOCK_REQUEST_SIZE  (16 * KiB)
 
 /* Queues whose slice has not ended: of the main loop, and of this IOThread */
 static unsigned int main_loop_slices;
 QEMU_DEFINE_STATIC_CO_TLS(unsigned int, iothread_slices)
+
+/* Devices that share ALL_ELEMENTS_MAX; changed with the BQL, read by any thread */
+static unsigned int limited_devices;
 
 static unsigned int *virtqueue_loop_slices(void)
 {
@@ -57,9 +70,15 @@ static int64_t virtqueue_slice_length(void)
            (1 + qatomic_read(virtqueue_loop_slices()) / FULL_SLICES);
 }
 
+static size_t virtqueue_elements_max(void)
+{
+    return MIN(ELEMENTS_MAX,
+               ALL_ELEMENTS_MAX / MAX(qatomic_read(&limited_devices), 1));
+}
+
 static bool virtqueue_elements_too_large(VirtIODevice *vdev)
 {
-    return qatomic_read(&vdev->limits.elements_size) > ELEMENTS_MAX;
+    return qatomic_read(&vdev->limits.elements_size) > virtqueue_elements_max();
 }
 
 /* Mark the queue as waiting first, so that the kick cannot be missed. */
@@ -164,6 +183,20 @@ bool virtqueue_limits_reached(VirtQueueLimits *limits)
     return false;
 }
 
+void virtqueue_limits_plugged(VirtIODevice *vdev)
+{
+    if (virtio_dma_is_restricted(vdev)) {
+        qatomic_inc(&limited_devices);
+    }
+}
+
+void virtqueue_limits_unplugged(VirtIODevice *vdev)
+{
+    if (virtio_dma_is_restricted(vdev)) {
+        qatomic_dec(&limited_devices);
+    }
+}
+
 void virtqueue_limits_charge(VirtIODevice *vdev, size_t size)
 {
     qatomic_add(&vdev->limits.elements_size, size);
@@ -178,6 +211,15 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev, VirtQueueElement *elem,
         size = MIN(size, UINT32_MAX - before);
         qatomic_add(&elem->size, size);
         virtqueue_limits_charge(vdev, size);
+    }
+}
+
+void virtqueue_limits_charge_block(VirtIODevice *vdev, VirtQueueElement *elem)
+{
+    if (qatomic_read(&elem->size)) {
+        virtqueue_limits_charge_element(vdev, elem, BLOCK_REQUEST_SIZE +
+                                        iov_size(elem->out_sg, elem->out_num) +
+                                        iov_size(elem->in_sg, elem->in_num));
     }
 }
 

@@ -8,6 +8,7 @@
 #include "block/block_int.h"
 #include "exec/ramlist.h"
 #include "qapi/error.h"
+#include "qobject/qdict.h"
 #include "qemu/main-loop.h"
 #include "system/block-backend.h"
 #include "system/block-ram-registrar.h"
@@ -194,6 +195,40 @@ static void test_refuse_later(void)
     blk_unref(other);
 }
 
+static QDict *raw_on(const char *file)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "raw");
+    qdict_put_str(options, "file", file);
+    return options;
+}
+
+/* blockdev-reopen gives a node another child */
+static void test_refuse_reopen(void)
+{
+    BlockDriverState *good, *bad, *raw;
+    BlockBackend *blk = blk_new(qemu_get_aio_context(), 0, BLK_PERM_ALL);
+    Error *err = NULL;
+
+    good = bdrv_new_open_driver(&driver_that_registers, "good", 0,
+                                &error_abort);
+    bad = bdrv_new_open_driver(&driver_that_maps_all, "bad", 0, &error_abort);
+    raw = bdrv_open(NULL, NULL, raw_on("good"), 0, &error_abort);
+    blk_insert_bs(blk, raw, &error_abort);
+    g_assert_true(blk_confine_ram(blk, &error_abort));
+
+    g_assert_cmpint(bdrv_reopen(raw, raw_on("bad"), false, &err), <, 0);
+    assert_refused(&err);
+    g_assert_true(raw->file->bs == good);
+    bdrv_reopen(raw, raw_on("good"), false, &error_abort);
+
+    blk_unref(blk);
+    bdrv_unref(raw);
+    bdrv_unref(bad);
+    bdrv_unref(good);
+}
+
 int main(int argc, char **argv)
 {
     bdrv_init();
@@ -203,5 +238,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block-ram-registrar/one", test_one);
     g_test_add_func("/block-ram-registrar/refuse", test_refuse);
     g_test_add_func("/block-ram-registrar/refuse-later", test_refuse_later);
+    g_test_add_func("/block-ram-registrar/refuse-reopen", test_refuse_reopen);
     return g_test_run();
 }

@@ -119,6 +119,37 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev,
                                      size_t size);
 
 /**
+ * virtqueue_limits_charge_block: a request goes to the block layer
+ * @vdev: the device
+ * @elem: one in flight
+ *
+ * As virtqueue_limits_charge_element(), for what that needs: a coroutine, and
+ * perhaps a copy of the data.
+ *
+ * Context: any thread.
+ */
+void virtqueue_limits_charge_block(VirtIODevice *vdev,
+                                   struct VirtQueueElement *elem);
+
+/**
+ * virtqueue_limits_plugged: a device has been plugged
+ * @vdev: the device
+ *
+ * Restricted ones share what elements in flight may take of the host.
+ *
+ * Context: BQL.
+ */
+void virtqueue_limits_plugged(VirtIODevice *vdev);
+
+/**
+ * virtqueue_limits_unplugged: a device has been unplugged
+ * @vdev: the device
+ *
+ * Context: BQL.
+ */
+void virtqueue_limits_unplugged(VirtIODevice *vdev);
+
+/**
  * virtqueue_limits_check_buffers: can this be an honest request?
  * @limits: of the queue of a restricted device
  * @iov: the request's buffers: first those that the device reads

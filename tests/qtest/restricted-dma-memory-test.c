@@ -1,0 +1,287 @@
+/*
+ * Restricted DMA pools: the memory that requests take while they wait
+ *
+ * A back end of the host takes its time, and a driver fills all queues of its
+ * device meanwhile.  QEMU takes as many requests as its limit allows.  When the
+ * back end goes on, all of them end.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "scsi/constants.h"
+#include "standard-headers/linux/virtio_blk.h"
+#include "standard-headers/linux/virtio_scsi.h"
+#include "restricted-dma/host.h"
+#include "restricted-dma/refusal.h"
+
+#define RING            1024
+#define BUFS            3
+#define BLOCK           512
+
+/* What a device may take, beside RAM and pool, and what waits for no memory */
+#define GROWTH          (64 * MiB)
+
+/* Offsets into the pool: each queue has rings, all have the same requests */
+#define RINGS(queue)    ((queue) * 0x8000)
+#define AVAIL           0x4000
+#define USED            0x5000
+#define TABLE           0x300000
+#define DATA            0x301000
+
+#define FEATURES        (RDP_FEATURES | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC))
+#define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+
+typedef struct Load {
+    const char *name;
+    const char *device;         /* its number, slot and number of queues */
+    unsigned devices;
+    unsigned first;             /* of the queues of a device */
+    unsigned queues;
+    const void *request;
+    uint32_t len;
+    bool write;
+    uint32_t result;            /* bytes of it, in a buffer of its own */
+} Load;
+
+typedef struct Test {
+    const Load *load;
+    uint64_t features;
+} Test;
+
+static const struct virtio_blk_outhdr blk_read = {
+    .type = VIRTIO_BLK_T_IN,
+};
+static const struct virtio_scsi_cmd_req scsi_read = {
+    .lun = { 1, 1, 0x40, 0 },
+    .cdb = { READ_10, [8] = 1 },
+};
+static const struct virtio_scsi_cmd_req scsi_write_same = {
+    .lun = { 1, 1, 0x40, 0 },
+    .cdb = { WRITE_SAME_10, [7] = 4 },          /* 1024 blocks */
+};
+
+#define SLOW    " -drive if=none,id=slow%1$u,driver=null-co,size=1048576,"    \
+                "read-zeroes=on "
+#define CONFINED    "packed=on,id=dev%1$u,addr=0x%2$x,"                      \
+                "restricted-dma-pool=poola"
+#define BLK     SLOW "-device virtio-blk-pci,drive=slow%1$u,"                \
+                "num-queues=%3$u,queue-size=1024," CONFINED
+#define SCSI    SLOW "-device virtio-scsi-pci,num_queues=%3$u,"              \
+                "virtqueue_size=1024," CONFINED                              \
+                " -device scsi-hd,drive=slow%1$u,bus=dev%1$u.0,scsi-id=1,lun=0"
+
+static const Load loads[] = {
+    { "blk", BLK, 1, 0, 64, &blk_read, sizeof(blk_read), false, 1 },
+    { "blk-devices", BLK, 20, 0, 3, &blk_read, sizeof(blk_read), false, 1 },
+    { "scsi", SCSI, 1, 2, 64, &scsi_read, sizeof(scsi_read), false,
+      sizeof(struct virtio_scsi_cmd_resp) },
+    { "scsi-write-same", SCSI, 1, 2, 1, &scsi_write_same,
+      sizeof(scsi_write_same), true, sizeof(struct virtio_scsi_cmd_resp) },
+};
+
+static RdpGuest *start(RdpDevice *devs, const Load *load)
+{
+    g_autoptr(GString) devices = g_string_new("");
+    RdpGuest *guest;
+
+    for (unsigned i = 0; i < load->devices; i++) {
+        g_string_append_printf(devices, load->device, i, RDP_SLOT + i,
+                               load->queues);
+    }
+    guest = rdp_start(rdp_machine(), "%s", devices->str);
+    for (unsigned i = 0; i < load->devices; i++) {
+        g_autofree char *id = g_strdup_printf("dev%u", i);
+
+        rdp_device_init(&devs[i], guest, RDP_SLOT + i, id);
+    }
+    return guest;
+}
+
+/* The limit counts the time of the guest, which stands still; 0: no limit */
+static void limit_disks(RdpGuest *guest, const Load *load,
+                        unsigned requests_per_second)
+{
+    for (unsigned i = 0; i < load->devices; i++) {
+        g_autofree char *disk = g_strdup_printf("slow%u", i);
+
+        qtest_qmp_assert_success(guest->qts,
+                                 "{'execute': 'block_set_io_throttle',"
+                                 " 'arguments': {'device': %s,"
+                                 " 'bps': 0, 'bps_rd': 0, 'bps_wr': 0,"
+                                 " 'iops': %u, 'iops_rd': 0, 'iops_wr': 0}}",
+                                 disk, requests_per_second);
+    }
+}
+
+static void put_buf(RdpGuest *guest, bool packed, unsigned index, RdpBuf buf)
+{
+    uint16_t flags = buf.device_writes ? VRING_DESC_F_WRITE : 0;
+    uint64_t at = guest->base + TABLE + index * sizeof(struct vring_desc);
+    struct vring_packed_desc in_packed = {
+        .addr = cpu_to_le64(buf.addr),
+        .len = cpu_to_le32(buf.len),
+        .flags = cpu_to_le16(flags),
+    };
+    struct vring_desc in_split = {
+        .addr = cpu_to_le64(buf.addr),
+        .len = cpu_to_le32(buf.len),
+        .flags = cpu_to_le16(flags | (index < BUFS - 1 ? VRING_DESC_F_NEXT
+                                                       : 0)),
+        .next = cpu_to_le16(index + 1),
+    };
+
+    rdp_poke(guest, at, packed ? (void *)&in_packed : &in_split,
+             sizeof(in_split));
+}
+
+/* The request that all of them are */
+static void put_table(RdpGuest *guest, const Load *load, bool packed)
+{
+    uint64_t data = guest->base + DATA;
+    RdpBuf request = { data, load->len };
+    RdpBuf block = { data + 0x1000, BLOCK, .device_writes = !load->write };
+    RdpBuf result = { data + 0x2000, load->result, .device_writes = true };
+
+    rdp_poke(guest, request.addr, load->request, load->len);
+    rdp_fill(guest, block.addr, 0x5a, BLOCK);
+    put_buf(guest, packed, 0, request);
+    /* What the device reads comes first, and SCSI has its response then */
+    if (load->write || load->len == sizeof(blk_read)) {
+        put_buf(guest, packed, 1, block);
+        put_buf(guest, packed, 2, result);
+    } else {
+        put_buf(guest, packed, 1, result);
+        put_buf(guest, packed, 2, block);
+    }
+}
+
+static void put_ring(RdpRing *ring, uint64_t table)
+{
+    g_autofree struct vring_packed_desc *in_packed = NULL;
+    g_autofree struct vring_desc *in_split = NULL;
+    g_autofree uint16_t *avail = g_new0(uint16_t, 2 + RING);
+    uint32_t len = BUFS * sizeof(struct vring_desc);
+    RdpGuest *guest = ring->dev->guest;
+
+    in_packed = g_new0(struct vring_packed_desc, RING);
+    in_split = g_new0(struct vring_desc, RING);
+    for (unsigned i = 0; i < RING; i++) {
+        in_packed[i].addr = in_split[i].addr = cpu_to_le64(table);
+        in_packed[i].len = in_split[i].len = cpu_to_le32(len);
+        in_packed[i].id = cpu_to_le16(i);
+        in_split[i].flags = cpu_to_le16(VRING_DESC_F_INDIRECT);
+        in_packed[i].flags = cpu_to_le16(VRING_DESC_F_INDIRECT |
+                                         1 << VRING_PACKED_DESC_F_AVAIL);
+        avail[2 + i] = cpu_to_le16(i);
+    }
+    avail[1] = cpu_to_le16(RING);
+    if (ring->packed) {
+        rdp_poke(guest, ring->desc, in_packed, RING * sizeof(*in_packed));
+    } else {
+        rdp_poke(guest, ring->desc, in_split, RING * sizeof(*in_split));
+        rdp_poke(guest, ring->avail, avail, (2 + RING) * sizeof(*avail));
+    }
+}
+
+static unsigned used(RdpRing *ring)
+{
+    const uint16_t mask = 1 << VRING_PACKED_DESC_F_AVAIL |
+                          1 << VRING_PACKED_DESC_F_USED;
+    uint64_t last = ring->desc + (RING - 1) * sizeof(struct vring_packed_desc);
+    QTestState *qts = ring->dev->guest->qts;
+
+    if (!ring->packed) {
+        return qtest_readw(qts, ring->used + offsetof(struct vring_used, idx));
+    }
+    return (qtest_readw(qts, last + offsetof(struct vring_packed_desc,
+                                             flags)) & mask) == mask ? RING : 0;
+}
+
+static void init_rings(RdpRing *rings, RdpDevice *dev, unsigned number,
+                       const Test *test)
+{
+    const Load *load = test->load;
+    RdpGuest *guest = dev->guest;
+
+    g_assert_true(rdp_negotiate(dev, test->features));
+    for (unsigned i = 0; i < load->queues; i++) {
+        uint64_t base = guest->base + RINGS(number * load->queues + i);
+
+        rings[i] = (RdpRing) {
+            .dev = dev,
+            .queue = load->first + i,
+            .packed = test->features & PACKED,
+            .size = RING,
+            .desc = base,
+            .avail = base + AVAIL,
+            .used = base + USED,
+        };
+        rdp_fill(guest, base, 0, RINGS(1));
+        rdp_ring_enable(&rings[i]);
+        put_ring(&rings[i], guest->base + TABLE);
+    }
+    rdp_driver_ok(dev);
+}
+
+/* All requests wait for the disks, and QEMU has not grown */
+static void fill_queues(RdpGuest *guest, RdpRing *rings, unsigned n)
+{
+    int64_t resident = rdp_memory(guest->qts, "VmRSS");
+
+    for (unsigned i = 0; i < n; i++) {
+        rdp_ring_kick(&rings[i]);
+    }
+    rdp_settle(guest->qts);
+    rdp_assert_answers(guest->qts);
+    g_test_message("%" PRId64 " KiB more, %" PRId64 " MiB of address space",
+                   (rdp_memory(guest->qts, "VmHWM") - resident) / KiB,
+                   rdp_memory(guest->qts, "VmPeak") / MiB);
+    g_assert_cmpint(rdp_memory(guest->qts, "VmHWM"), <, resident + GROWTH);
+}
+
+static void test_memory(const void *data)
+{
+    const Test *test = data;
+    const Load *load = test->load;
+    unsigned n = load->devices * load->queues;
+    g_autofree RdpDevice *devs = g_new0(RdpDevice, load->devices);
+    g_autofree RdpRing *rings = g_new0(RdpRing, n);
+    RdpGuest *guest = start(devs, load);
+
+    limit_disks(guest, load, 1);
+    put_table(guest, load, test->features & PACKED);
+    for (unsigned i = 0; i < load->devices; i++) {
+        init_rings(&rings[i * load->queues], &devs[i], i, test);
+    }
+    fill_queues(guest, rings, n);
+
+    limit_disks(guest, load, 0);
+    for (unsigned i = 0; i < n; i++) {
+        RDP_WAIT_FOR(used(&rings[i]) == RING);
+    }
+    for (unsigned i = 0; i < load->devices; i++) {
+        g_assert_false(rdp_needs_reset(&devs[i]));
+        rdp_device_cleanup(&devs[i]);
+    }
+    rdp_stop(guest);
+}
+
+int main(int argc, char **argv)
+{
+    static Test tests[ARRAY_SIZE(loads)][2];
+
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+        for (unsigned packed = 0; packed < 2; packed++) {
+            Test *test = &tests[i][packed];
+
+            test->load = &loads[i];
+            test->features = FEATURES | (packed ? PACKED : 0);
+            rdp_add_test(test_memory, test, "/restricted-dma/memory/%s-%s",
+                         loads[i].name, packed ? "packed" : "split");
+        }
+    }
+    return g_test_run();
+}
