@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counts the instructions of mappings through the swiotlb once, at boot, with the
- * pool filled to several levels. tests/bench/slots-cost compiles this into
- * kernels.
+ * Counts the instructions of mapping and unmapping by the swiotlb once, at boot,
+ * with the pool filled to several levels. What the DMA API does around that is not
+ * in it. tests/bench/slots-cost compiles this into kernels.
  *
  * Under QEMU's -icount shift=0 the time stamp counter counts instructions. What
  * the copy of the data takes is counted apart, and taken off.
@@ -25,7 +25,7 @@
 #define TRIES	200
 
 struct kept {
-	dma_addr_t addr;
+	phys_addr_t addr;
 	u32 size;
 };
 
@@ -55,16 +55,16 @@ static u32 mix(void)
 	return 16385 + prandom_u32_state(&random) % (SZ_256K - 16385);
 }
 
-static bool map(u32 size, dma_addr_t *addr)
+static bool map(u32 size, phys_addr_t *addr)
 {
-	*addr = dma_map_single_attrs(dev, buf, size, DMA_TO_DEVICE,
-				     DMA_ATTR_NO_WARN);
-	return !dma_mapping_error(dev, *addr);
+	*addr = swiotlb_tbl_map_single(dev, virt_to_phys(buf), size, 0,
+				       DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	return *addr != (phys_addr_t)DMA_MAPPING_ERROR;
 }
 
-static void unmap(u32 size, dma_addr_t addr)
+static void unmap(u32 size, phys_addr_t addr)
 {
-	dma_unmap_single_attrs(dev, addr, size, DMA_TO_DEVICE, 0);
+	swiotlb_tbl_unmap_single(dev, addr, size, DMA_TO_DEVICE, 0);
 }
 
 static bool keep(u32 size)
@@ -116,7 +116,7 @@ static void count(unsigned int percent, u32 size)
 {
 	unsigned int i, failed = 0;
 	u64 sum = 0, worst = 0, one, off;
-	dma_addr_t addr;
+	phys_addr_t addr;
 
 	copy_cost(size);
 	for (i = 0; i < ROUNDS; i++) {

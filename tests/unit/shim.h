@@ -47,6 +47,7 @@ typedef u64 phys_addr_t;
 
 #define __ffs(x)		((unsigned int)__builtin_ctzl(x))
 #define __ffs64(x)		((unsigned int)__builtin_ctzll(x))
+#define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 #define fls64(x)		((x) ? 64 - __builtin_clzll(x) : 0)
 
 /* Locks */

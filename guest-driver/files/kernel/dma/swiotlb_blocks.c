@@ -105,6 +105,7 @@ struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
 	slots->number = base >> SWIOTLB_SEGMENT_SHIFT;
 	slots->nsegments = segments_of(base, size);
 	slots->kinds = kinds_of(slots->nsegments);
+	slots->ncpus = nareas;
 	slots->nareas = slots->kinds * nareas;
 	spin_lock_init(&slots->lock);
 	for (i = 0; i < slots->nareas; i++)

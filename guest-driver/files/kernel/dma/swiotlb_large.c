@@ -74,7 +74,7 @@ static ssize_t try_large(struct swiotlb_slots *slots, unsigned int cpu,
 						  SEGMENT_SLOTS), want);
 	if (first < slots->nsegments) {
 		take_segments(slots, area, first, offset + want->n);
-		swiotlb_record(segment_at(slots, first + 1), offset, request);
+		record(segment_at(slots, first + 1), offset, request);
 	}
 	spin_unlock(&slots->lock);
 	spin_unlock_irqrestore(&area->lock, flags);

@@ -12,7 +12,34 @@
 #include <linux/string.h>
 #include "swiotlb_segment.h"
 
-static void segment_push(struct swiotlb_slots *slots, slot_link *head,
+/* The length of the longest run of set bits in @map */
+static unsigned int longest_run(u64 map)
+{
+	u64 runs[6], found, next;
+	unsigned int len = 0;
+	int i;
+
+	if (!map || !~map)
+		return map ? 64 : 0;
+
+	/* runs[i]: where runs of 2^i begin */
+	runs[0] = map;
+	for (i = 1; i < 6; i++) {
+		runs[i] = runs[i - 1] & (runs[i - 1] >> (1 << (i - 1)));
+		if (!runs[i])
+			break;
+	}
+	for (found = ~0ULL; i-- > 0; ) {
+		next = found & (runs[i] >> len);
+		if (next) {
+			found = next;
+			len += 1 << i;
+		}
+	}
+	return len;
+}
+
+static inline void segment_push(struct swiotlb_slots *slots, slot_link *head,
 			 struct swiotlb_segment *segment)
 {
 	segment->prev = 0;
@@ -22,7 +49,7 @@ static void segment_push(struct swiotlb_slots *slots, slot_link *head,
 		segment_at(slots, segment->next)->prev = *head;
 }
 
-static void segment_unlink(struct swiotlb_slots *slots, slot_link *head,
+static inline void segment_unlink(struct swiotlb_slots *slots, slot_link *head,
 			   struct swiotlb_segment *segment)
 {
 	if (segment->prev)
@@ -59,12 +86,22 @@ void swiotlb_area_remove(struct swiotlb_slots *slots,
 			   area->segment_lists & ~(1ULL << list));
 }
 
+/* The list for chunks whose free slots these are */
+static inline unsigned int chunk_list(u8 map)
+{
+	unsigned int longest = 0;
+
+	for (; map; map &= map >> 1)
+		longest++;
+	return longest - 1;
+}
+
 /* Chunk @c of @segment has some slots free, and is new in the lists. */
 static void area_add_chunk(struct swiotlb_slots *slots,
 			   struct swiotlb_slot_area *area,
 			   struct swiotlb_segment *segment, unsigned int c)
 {
-	unsigned int list = longest_run(segment->slots[c]) - 1, other;
+	unsigned int list = chunk_list(segment->slots[c]), other;
 	slot_link link = segment->index * SEGMENT_CHUNKS + c + 1;
 	slot_link next = area->chunks[list];
 
@@ -80,7 +117,7 @@ static void area_remove_chunk(struct swiotlb_slots *slots,
 			      struct swiotlb_slot_area *area,
 			      struct swiotlb_segment *segment, unsigned int c)
 {
-	unsigned int list = longest_run(segment->slots[c]) - 1, other;
+	unsigned int list = chunk_list(segment->slots[c]), other;
 	slot_link next = segment->chunk_next[c], prev = segment->chunk_prev[c];
 
 	if (next)
@@ -192,33 +229,67 @@ static void flip_chunk(struct swiotlb_slots *slots,
 		segment->free &= ~(1ULL << c);
 }
 
-/* Take or free @n slots of a segment, which are all free or all taken. */
+/* The longest run of @segment, of which other chunks were free @before */
+static unsigned int longest_now(const struct swiotlb_segment *segment,
+				u64 before)
+{
+	u64 free = segment->free, changed = free ^ before;
+	unsigned int run, end, left;
+
+	/* These are neighbours, in one run, before or now */
+	run = run_around(free | before, __ffs64(changed));
+	if (changed & free)
+		return max_t(unsigned int, run, segment->longest);
+	if (run < segment->longest)
+		return segment->longest;
+	/* Is more left behind them than in all other places? */
+	end = fls64(changed);
+	left = end < SEGMENT_CHUNKS ? __ffs64(~(free >> end)) : 0;
+	return hweight64(free) <= 2 * left ? left : longest_run(free);
+}
+
+/* Take or free slots of chunks, of which other mappings may have a part. */
+static void flip_parts(struct swiotlb_slots *slots,
+		       struct swiotlb_slot_area *area,
+		       struct swiotlb_segment *segment,
+		       unsigned int first, unsigned int n)
+{
+	unsigned int len, c, s;
+
+	for (; n; first += len, n -= len) {
+		c = first / CHUNK_SLOTS;
+		s = first % CHUNK_SLOTS;
+		len = min(n, CHUNK_SLOTS - s);
+		if (len < CHUNK_SLOTS) {
+			flip_chunk(slots, area, segment, c, bit_range(s, len));
+		} else {
+			len = n / CHUNK_SLOTS;
+			segment->free ^= bit_range(c, len);
+			len *= CHUNK_SLOTS;
+		}
+	}
+}
+
+/*
+ * Take or free @n slots of a segment, which are all free or all taken. The slots
+ * of a chunk that one mapping has as a whole stay as they are.
+ */
 void swiotlb_flip_slots(struct swiotlb_slots *slots,
 			struct swiotlb_slot_area *area,
 			struct swiotlb_segment *segment,
 			unsigned int first, unsigned int n)
 {
 	u64 before = segment->free;
-	unsigned int longest, len, c;
+	unsigned int longest;
 
-	for (; n; first += len, n -= len) {
-		c = first / CHUNK_SLOTS;
-		len = first % CHUNK_SLOTS;
-		if (len || n < CHUNK_SLOTS) {
-			u8 which = bit_range(len, min(n, CHUNK_SLOTS - len));
-
-			flip_chunk(slots, area, segment, c, which);
-			len = min(n, CHUNK_SLOTS - len);
-		} else {
-			len = n / CHUNK_SLOTS;
-			memset(&segment->slots[c], ~segment->slots[c], len);
-			segment->free ^= bit_range(c, len);
-			len *= CHUNK_SLOTS;
-		}
-	}
+	if ((first | n) % CHUNK_SLOTS)
+		flip_parts(slots, area, segment, first, n);
+	else
+		segment->free ^= bit_range(first / CHUNK_SLOTS,
+					   n / CHUNK_SLOTS);
 	if (segment->free == before)
 		return;
-	longest = longest_run(segment->free);
+	longest = longest_now(segment, before);
 	if (longest == segment->longest)
 		return;
 	swiotlb_area_remove(slots, area, segment);
@@ -228,12 +299,60 @@ void swiotlb_flip_slots(struct swiotlb_slots *slots,
 		swiotlb_area_add(slots, area, segment, longest);
 }
 
-void swiotlb_record(struct swiotlb_segment *segment, unsigned int first,
-		    const struct swiotlb_request *request)
+/* Statistics */
+
+/**
+ * swiotlb_slots_used() - how much of a pool is taken?
+ * @slots:	The slots of the pool.
+ *
+ * Context: Any. No lock is taken.
+ * Return: Bytes, which may be wrong while others take and give.
+ */
+size_t swiotlb_slots_used(struct swiotlb_slots *slots)
 {
-	segment->orig_addr[first] = request->orig_addr;
-	segment->info[first] = request->size |
-			       request->padding << INFO_SIZE_BITS;
-	WRITE_ONCE(segment->starts[first / 64],
-		   segment->starts[first / 64] | 1ULL << first % 64);
+	unsigned long used = READ_ONCE(slots->large_used);
+	unsigned int i;
+
+	for (i = 0; i < slots->nareas; i++)
+		used += READ_ONCE(slots->areas[i].used);
+	return used << SWIOTLB_SLOT_SHIFT;
+}
+
+/**
+ * swiotlb_slots_hiwater() - how much of a pool has been taken at once?
+ * @slots:	The slots of the pool.
+ *
+ * Each area remembers its own maximum. If these were at different times, the sum
+ * is more than has ever been taken at once.
+ *
+ * Context: Any. No lock is taken.
+ * Return: Bytes.
+ */
+size_t swiotlb_slots_hiwater(struct swiotlb_slots *slots)
+{
+	unsigned long most = READ_ONCE(slots->large_most);
+	unsigned int i;
+
+	for (i = 0; i < slots->nareas; i++)
+		most += READ_ONCE(slots->areas[i].most);
+	return most << SWIOTLB_SLOT_SHIFT;
+}
+
+/**
+ * swiotlb_slots_reset_hiwater() - forget how much has been taken at once
+ * @slots:	The slots of the pool.
+ *
+ * What is taken now counts again as soon as its area takes more.
+ *
+ * Context: Any. No lock is taken.
+ * Return: 0.
+ */
+size_t swiotlb_slots_reset_hiwater(struct swiotlb_slots *slots)
+{
+	unsigned int i;
+
+	WRITE_ONCE(slots->large_most, 0);
+	for (i = 0; i < slots->nareas; i++)
+		WRITE_ONCE(slots->areas[i].most, 0);
+	return 0;
 }

@@ -99,6 +99,7 @@ struct swiotlb_slot_area {
  * @nsegments:	Number of segments.
  * @nareas:	Number of areas, of all kinds.
  * @kinds:	KINDS, or 1 if the same areas serve all mappings.
+ * @ncpus:	Number of areas of each kind.
  * @lock:	Protects the members below and the links of free segments.
  * @free:	The free segment that became free last.
  * @last:	The last in the same list, which is the one to take last.
@@ -121,6 +122,7 @@ struct swiotlb_slots {
 	unsigned int nsegments;
 	unsigned int nareas;
 	unsigned int kinds;
+	unsigned int ncpus;
 	struct swiotlb_slot_area *areas;
 	struct swiotlb_segment **blocks;
 	unsigned int ndescribed;
@@ -143,6 +145,7 @@ struct slot_want {
 	unsigned int at;	/* ... are those */
 	unsigned int boundary;	/* none in between is a multiple of it, or 0 */
 	unsigned int bus;	/* ... if this is added to their number */
+	bool picky;		/* not every run that is long enough will do */
 };
 
 /* Runs of bits */
@@ -157,31 +160,12 @@ static inline u64 runs_of(u64 map, unsigned int len)
 	return map & (map >> (len - have));
 }
 
-/* The length of the longest run of set bits in @map */
-static inline unsigned int longest_run(u64 map)
+/* The length of the run of set bits in @map that has bit @n */
+static inline unsigned int run_around(u64 map, unsigned int n)
 {
-	u64 runs[6], found, next;
-	unsigned int len = 0;
-	int i;
+	u64 above = ~(map >> n), below = ~(map << (63 - n));
 
-	if (!map || !~map)
-		return map ? 64 : 0;
-
-	/* runs[i]: where runs of 2^i begin */
-	runs[0] = map;
-	for (i = 1; i < 6; i++) {
-		runs[i] = runs[i - 1] & (runs[i - 1] >> (1 << (i - 1)));
-		if (!runs[i])
-			break;
-	}
-	for (found = ~0ULL; i-- > 0; ) {
-		next = found & (runs[i] >> len);
-		if (next) {
-			found = next;
-			len += 1 << i;
-		}
-	}
-	return len;
+	return (above ? __ffs64(above) : 64) + 63 - fls64(below);
 }
 
 /* Bits @first to @first + @len - 1, of 64 */
@@ -280,6 +264,17 @@ static inline void area_use(struct swiotlb_slot_area *area, unsigned int n)
 		WRITE_ONCE(area->most, area->used);
 }
 
+/* Remember a mapping that has been taken from slot @first on. */
+static inline void record(struct swiotlb_segment *segment, unsigned int first,
+			  const struct swiotlb_request *request)
+{
+	segment->orig_addr[first] = request->orig_addr;
+	segment->info[first] = request->size |
+			       request->padding << INFO_SIZE_BITS;
+	WRITE_ONCE(segment->starts[first / 64],
+		   segment->starts[first / 64] | 1ULL << first % 64);
+}
+
 static inline unsigned int slots_of(size_t size)
 {
 	return DIV_ROUND_UP(size, SWIOTLB_SLOT_SIZE);
@@ -289,9 +284,9 @@ static inline unsigned int slots_of(size_t size)
 static inline unsigned int home_area(const struct swiotlb_slots *slots,
 				     unsigned int cpu, unsigned int n)
 {
-	unsigned int kind = slots->kinds > 1 && n > CHUNK_SLOTS;
-
-	return cpu % (slots->nareas / slots->kinds) * slots->kinds + kind;
+	if (cpu >= slots->ncpus)
+		cpu %= slots->ncpus;
+	return slots->kinds == 1 ? cpu : KINDS * cpu + (n > CHUNK_SLOTS);
 }
 
 void swiotlb_area_add(struct swiotlb_slots *slots,
@@ -313,8 +308,6 @@ void swiotlb_flip_slots(struct swiotlb_slots *slots,
 			struct swiotlb_slot_area *area,
 			struct swiotlb_segment *segment,
 			unsigned int first, unsigned int n);
-void swiotlb_record(struct swiotlb_segment *segment, unsigned int first,
-		    const struct swiotlb_request *request);
 
 ssize_t swiotlb_take_large(struct swiotlb_slots *slots, unsigned int cpu,
 			   const struct slot_want *want,

@@ -74,7 +74,7 @@ static ssize_t take_slots(struct swiotlb_slots *slots,
 			  const struct swiotlb_request *request)
 {
 	swiotlb_flip_slots(slots, area, segment, first, want->n);
-	swiotlb_record(segment, first, request);
+	record(segment, first, request);
 	area_use(area, want->n);
 	return (size_t)segment->index * SEGMENT_SLOTS + first;
 }
@@ -135,7 +135,7 @@ static unsigned int chunks_of(const struct slot_want *want)
 }
 
 /* The first slot of a run of free chunks that has room, or SEGMENT_SLOTS */
-static unsigned int find_chunks(const struct swiotlb_slots *slots,
+static inline unsigned int find_chunks(const struct swiotlb_slots *slots,
 				const struct swiotlb_segment *segment,
 				const struct slot_want *want)
 {
@@ -143,6 +143,9 @@ static unsigned int find_chunks(const struct swiotlb_slots *slots,
 	unsigned int number = number_of(slots, segment);
 	u64 runs = runs_of(segment->free, chunks_of(want));
 
+	if (!want->picky)
+		return runs ? __ffs64(runs) * CHUNK_SLOTS + offset
+			    : SEGMENT_SLOTS;
 	if (!segment_fits(slots, segment->index, want))
 		return SEGMENT_SLOTS;
 	if (want->mask >= CHUNK_SLOTS)
@@ -239,9 +242,6 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 			 const struct slot_want *want,
 			 const struct swiotlb_request *request, bool grow)
 {
-	/* Of segments that have a long enough run, any will do for most */
-	bool picky = want->mask >= CHUNK_SLOTS ||
-		     (want->boundary && want->boundary < SEGMENT_SLOTS);
 	unsigned long flags;
 	ssize_t slot = -1;
 
@@ -252,7 +252,7 @@ static ssize_t take_from(struct swiotlb_slots *slots,
 		slot = take_chunks(slots, area, TRIES, want, request);
 	if (slot < 0 && grow)
 		slot = take_free(slots, area, want, request);
-	if (slot < 0 && picky)
+	if (slot < 0 && want->picky)
 		slot = take_chunks(slots, area, UINT_MAX, want, request);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return slot;
@@ -338,10 +338,15 @@ ssize_t swiotlb_slots_take(struct swiotlb_slots *slots, unsigned int cpu,
 	    (want.boundary && want.n > want.boundary))
 		return -ENOSPC;
 
-	if (want.at % SEGMENT_SLOTS % CHUNK_SLOTS + want.n > SEGMENT_SLOTS)
+	if (want.at % CHUNK_SLOTS + want.n > SEGMENT_SLOTS) {
 		slot = swiotlb_take_large(slots, cpu, &want, request);
-	else
+	} else {
+		/* Such a boundary is where segments end */
+		if (want.boundary >= SEGMENT_SLOTS && !(want.bus % SEGMENT_SLOTS))
+			want.boundary = 0;
+		want.picky = want.mask >= CHUNK_SLOTS || want.boundary;
 		slot = take(slots, cpu, &want, request);
+	}
 	return slot < 0 ? -ENOSPC
 			: (slot << SWIOTLB_SLOT_SHIFT) - slots->skew;
 }
@@ -359,6 +364,10 @@ static struct swiotlb_segment *find_start(struct swiotlb_slots *slots,
 	if (!segment)
 		return NULL;
 	slot = (offset >> SWIOTLB_SLOT_SHIFT) % SEGMENT_SLOTS;
+	if (READ_ONCE(segment->starts[slot / 64]) >> slot % 64 & 1) {
+		*first = slot;
+		return segment;
+	}
 	for (;;) {
 		word = slot / 64;
 		starts = READ_ONCE(segment->starts[word]) &
@@ -441,60 +450,4 @@ size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
 	WRITE_ONCE(area->used, area->used - n);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return (size_t)n << SWIOTLB_SLOT_SHIFT;
-}
-
-/**
- * swiotlb_slots_used() - how much of a pool is taken?
- * @slots:	The slots of the pool.
- *
- * Context: Any. No lock is taken.
- * Return: Bytes, which may be wrong while others take and give.
- */
-size_t swiotlb_slots_used(struct swiotlb_slots *slots)
-{
-	unsigned long used = READ_ONCE(slots->large_used);
-	unsigned int i;
-
-	for (i = 0; i < slots->nareas; i++)
-		used += READ_ONCE(slots->areas[i].used);
-	return used << SWIOTLB_SLOT_SHIFT;
-}
-
-/**
- * swiotlb_slots_hiwater() - how much of a pool has been taken at once?
- * @slots:	The slots of the pool.
- *
- * Each area remembers its own maximum. If these were at different times, the sum
- * is more than has ever been taken at once.
- *
- * Context: Any. No lock is taken.
- * Return: Bytes.
- */
-size_t swiotlb_slots_hiwater(struct swiotlb_slots *slots)
-{
-	unsigned long most = READ_ONCE(slots->large_most);
-	unsigned int i;
-
-	for (i = 0; i < slots->nareas; i++)
-		most += READ_ONCE(slots->areas[i].most);
-	return most << SWIOTLB_SLOT_SHIFT;
-}
-
-/**
- * swiotlb_slots_reset_hiwater() - forget how much has been taken at once
- * @slots:	The slots of the pool.
- *
- * What is taken now counts again as soon as its area takes more.
- *
- * Context: Any. No lock is taken.
- * Return: 0.
- */
-size_t swiotlb_slots_reset_hiwater(struct swiotlb_slots *slots)
-{
-	unsigned int i;
-
-	WRITE_ONCE(slots->large_most, 0);
-	for (i = 0; i < slots->nareas; i++)
-		WRITE_ONCE(slots->areas[i].most, 0);
-	return 0;
 }
