@@ -56,8 +56,9 @@
 static unsigned int main_loop_slices;
 QEMU_DEFINE_STATIC_CO_TLS(unsigned int, iothread_slices)
 
-/* Devices that share ALL_ELEMENTS_MAX; changed with the BQL, read by any thread */
+/* Devices that share ALL_ELEMENTS_MAX, protected by the BQL; and their part */
 static unsigned int limited_devices;
+static size_t elements_max = ELEMENTS_MAX;      /* atomic */
 
 static unsigned int *virtqueue_loop_slices(void)
 {
@@ -70,15 +71,10 @@ static int64_t virtqueue_slice_length(void)
            (1 + qatomic_read(virtqueue_loop_slices()) / FULL_SLICES);
 }
 
-static size_t virtqueue_elements_max(void)
-{
-    return MIN(ELEMENTS_MAX,
-               ALL_ELEMENTS_MAX / MAX(qatomic_read(&limited_devices), 1));
-}
-
 static bool virtqueue_elements_too_large(VirtIODevice *vdev)
 {
-    return qatomic_read(&vdev->limits.elements_size) > virtqueue_elements_max();
+    return qatomic_read(&vdev->limits.elements_size) >
+           qatomic_read(&elements_max);
 }
 
 /* Mark the queue as waiting first, so that the kick cannot be missed. */
@@ -183,17 +179,25 @@ bool virtqueue_limits_reached(VirtQueueLimits *limits)
     return false;
 }
 
+static void virtqueue_limits_share(void)
+{
+    qatomic_set(&elements_max, MIN(ELEMENTS_MAX, ALL_ELEMENTS_MAX /
+                                                 MAX(limited_devices, 1)));
+}
+
 void virtqueue_limits_plugged(VirtIODevice *vdev)
 {
     if (virtio_dma_is_restricted(vdev)) {
-        qatomic_inc(&limited_devices);
+        limited_devices++;
+        virtqueue_limits_share();
     }
 }
 
 void virtqueue_limits_unplugged(VirtIODevice *vdev)
 {
     if (virtio_dma_is_restricted(vdev)) {
-        qatomic_dec(&limited_devices);
+        limited_devices--;
+        virtqueue_limits_share();
     }
 }
 
@@ -207,20 +211,28 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev, VirtQueueElement *elem,
 {
     uint32_t before = qatomic_read(&elem->size);
 
-    if (before) {
+    if (before && size) {
         size = MIN(size, UINT32_MAX - before);
         qatomic_add(&elem->size, size);
         virtqueue_limits_charge(vdev, size);
     }
 }
 
-void virtqueue_limits_charge_block(VirtIODevice *vdev, VirtQueueElement *elem)
+static size_t virtqueue_block_request_size(const VirtQueueLimits *limits,
+                                           size_t data)
 {
-    if (qatomic_read(&elem->size)) {
-        virtqueue_limits_charge_element(vdev, elem, BLOCK_REQUEST_SIZE +
-                                        iov_size(elem->out_sg, elem->out_num) +
-                                        iov_size(elem->in_sg, elem->in_num));
-    }
+    return limits->block ? BLOCK_REQUEST_SIZE + data : 0;
+}
+
+void virtqueue_limits_charge_loaded(VirtQueueLimits *limits,
+                                    VirtQueueElement *elem)
+{
+    size_t data = iov_size(elem->out_sg, elem->out_num) +
+                  iov_size(elem->in_sg, elem->in_num);
+
+    virtqueue_limits_charge_element(limits->vdev, elem,
+                                    virtqueue_block_request_size(limits,
+                                                                 data));
 }
 
 static void virtqueue_kick_all_bh(void *opaque)
@@ -252,33 +264,26 @@ void virtqueue_limits_release(VirtIODevice *vdev, size_t size)
     }
 }
 
-static bool virtqueue_exceeds_pool(VirtIODevice *vdev, const struct iovec *iov,
-                                   unsigned int num)
-{
-    uint64_t size = 0;
-
-    for (unsigned int i = 0; i < num; i++) {
-        size += iov[i].iov_len;
-    }
-    return size > vdev->restricted_dma->size;
-}
-
 bool virtqueue_limits_check_buffers(VirtQueueLimits *limits,
                                     const struct iovec *iov,
-                                    unsigned int out_num, unsigned int in_num)
+                                    unsigned int out_num, unsigned int in_num,
+                                    size_t *takes)
 {
     VirtIODevice *vdev = limits->vdev;
+    uint64_t out, in;
 
     if (limits->exempt && out_num) {
         virtio_error(vdev, "%s: queue %d takes only buffers to write to",
                      vdev->name, limits->queue_index);
         return false;
     }
-    if (virtqueue_exceeds_pool(vdev, iov, out_num) ||
-        virtqueue_exceeds_pool(vdev, iov + out_num, in_num)) {
+    out = iov_size(iov, out_num);
+    in = iov_size(iov + out_num, in_num);
+    if (MAX(out, in) > vdev->restricted_dma->size) {
         virtio_error(vdev, "%s: the buffers of a request are larger than its "
                      "pool", vdev->name);
         return false;
     }
+    *takes = virtqueue_block_request_size(limits, out + in);
     return true;
 }

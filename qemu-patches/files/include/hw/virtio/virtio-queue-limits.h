@@ -33,6 +33,11 @@ typedef struct VirtQueueLimits {
     bool exempt;
 
     /**
+     * @block: Its requests go to the block layer.
+     */
+    bool block;
+
+    /**
      * @slice_start: When the current slice of time began, in ns.
      */
     int64_t slice_start;
@@ -119,17 +124,16 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev,
                                      size_t size);
 
 /**
- * virtqueue_limits_charge_block: a request goes to the block layer
- * @vdev: the device
- * @elem: one in flight
+ * virtqueue_limits_charge_loaded: a request came with a migration stream
+ * @limits: of the queue
+ * @elem: what it was loaded into, which is charged already
  *
- * As virtqueue_limits_charge_element(), for what that needs: a coroutine, and
- * perhaps a copy of the data.
+ * Adds what a request from the ring would take besides its element.
  *
- * Context: any thread.
+ * Context: BQL.
  */
-void virtqueue_limits_charge_block(VirtIODevice *vdev,
-                                   struct VirtQueueElement *elem);
+void virtqueue_limits_charge_loaded(VirtQueueLimits *limits,
+                                    struct VirtQueueElement *elem);
 
 /**
  * virtqueue_limits_plugged: a device has been plugged
@@ -155,6 +159,7 @@ void virtqueue_limits_unplugged(VirtIODevice *vdev);
  * @iov: the request's buffers: first those that the device reads
  * @out_num: how many it reads
  * @in_num: how many it writes to
+ * @takes: set to the bytes that it takes of the host besides its element
  *
  * Breaks the device if all that it reads, or all that it writes to, is larger
  * than the pool, or if there is something to read in an exempt queue.
@@ -163,7 +168,8 @@ void virtqueue_limits_unplugged(VirtIODevice *vdev);
  */
 bool virtqueue_limits_check_buffers(VirtQueueLimits *limits,
                                     const struct iovec *iov,
-                                    unsigned int out_num, unsigned int in_num);
+                                    unsigned int out_num, unsigned int in_num,
+                                    size_t *takes);
 
 /**
  * virtqueue_limits_resume: kick all queues of a restricted device, soon
