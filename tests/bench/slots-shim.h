@@ -98,6 +98,13 @@ static inline void *memblock_alloc(size_t size, size_t align)
 }
 
 #define memblock_alloc_low	memblock_alloc
+#define memblock_alloc_try_nid_raw(size, align, from, to, nid) \
+	memblock_alloc(size, align)
+#define MEMBLOCK_LOW_LIMIT	0
+#define MEMBLOCK_ALLOC_ACCESSIBLE 0
+#define ARCH_LOW_ADDRESS_LIMIT	0
+#define NUMA_NO_NODE		(-1)
+#define SZ_4K			0x1000UL
 #define memblock_free(memory, size)	free(memory)
 #define memblock_free_late(addr, size)	do { } while (0)
 #define __get_free_pages(gfp, order)	0UL

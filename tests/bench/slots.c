@@ -7,64 +7,14 @@
  * (and of more than the next smaller size) that found no room, and the percentage
  * of the pool that the buffers fill.
  */
-#include "slots-shim.h"
+#include "slots-load.h"
 #include <time.h>
-#include <linux/swiotlb.h>
 
 #define ROUNDS	2000
 
-__thread int this_cpu;
-extern int (*swiotlb_parameter)(char *);
-
-/* A buffer that a client has mapped */
-struct kept {
-	phys_addr_t addr;
-	size_t size;
-};
-
-static u64 mask = ~0ULL;
-static struct device device = { .dma_mask = &mask }, *dev = &device;
-static char buffer[1 << 20];
 static struct kept *kept;
 static size_t nkept, used, pool_size;
 static double mean, filled;
-static u64 state = 88172645463325252ULL;
-
-static u64 pick(u64 n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % n;
-}
-
-/* As published with cc-swiotlb (linux-kernel, March 2023) */
-static size_t mix(void)
-{
-	u64 x = pick(1000);
-
-	if (x < 35)
-		return 1 + pick(512);
-	if (x < 577)
-		return 513 + pick(1536);
-	if (x < 913)
-		return 2049 + pick(2048);
-	if (x < 960)
-		return 4097 + pick(12288);
-	return 16385 + pick(0x40000 - 16385);
-}
-
-static bool map(size_t size, phys_addr_t *addr)
-{
-	*addr = swiotlb_tbl_map_single(dev, virt_to_phys(buffer), size, 0,
-				       DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
-	return *addr != (phys_addr_t)DMA_MAPPING_ERROR;
-}
-
-static void unmap(size_t size, phys_addr_t addr)
-{
-	swiotlb_tbl_unmap_single(dev, addr, size, DMA_TO_DEVICE, 0);
-}
 
 static const size_t classes[] = { 512, 4096, 65536, 262144 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
@@ -116,16 +66,16 @@ static double now(void)
 
 static void measure(int percent, size_t class)
 {
-	double start, sum = 0;
+	double began, sum = 0;
 	size_t size = classes[class];
 	phys_addr_t addr;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		serve(percent, 5);
-		start = now();
+		began = now();
 		if (map(size, &addr))
 			unmap(size, addr);
-		sum += now() - start;
+		sum += now() - began;
 	}
 	printf("%d %zu %.0f %.2f %.1f\n", percent, size, sum / ROUNDS,
 	       100.0 * missed[class] / max(asked[class], 1UL), filled);
@@ -135,21 +85,14 @@ static void measure(int percent, size_t class)
 int main(int argc, char **argv)
 {
 	static const int levels[] = { 1, 50, 70, 80, 90, 95, 99 };
-	char parameter[64];
 	long steps;
 
 	if (argc != 3)
 		return 2;
-	for (int i = 0; i < 1000000; i++)
-		mean += mix() / 1e6;
+	mean = mean_size();
 	pool_size = strtoul(argv[1], NULL, 0) << 20;
 	steps = 15 * pool_size / mean;
-	snprintf(parameter, sizeof(parameter), "%zu,%s,force", pool_size >> 11,
-		 argv[2]);
-	swiotlb_parameter(parameter);
-	swiotlb_init(true, 0);
-	swiotlb_dev_init(dev);
-	if (!is_swiotlb_active(dev))
+	if (!start(pool_size, argv[2]))
 		return 1;
 	kept = calloc(pool_size >> 9, sizeof(*kept));
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
