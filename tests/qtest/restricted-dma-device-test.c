@@ -748,6 +748,55 @@ static void test_scsi_write_same(void)
     rdp_device_stop(&dev);
 }
 
+/* More than 4 GiB are not zeroed modulo 4 GiB. */
+static void test_scsi_write_zeroes(void)
+{
+    static const uint8_t same[] = {
+        WRITE_SAME_16, 0x08, [11] = 0x80, [13] = 8     /* 2^23 + 8 blocks */
+    };
+    static const uint8_t zeroes[SCSI_BLOCK];
+    const off_t last = 4 * GiB + 7 * SCSI_BLOCK;
+    g_autofree char *path = NULL;
+    struct virtio_scsi_cmd_resp resp;
+    RdpDevice dev;
+    RdpGuest *guest;
+    RdpRing ring;
+    RdpBuf bufs[3];
+    char byte = 'A';
+    unsigned n;
+    int fd;
+
+    fd = g_file_open_tmp("restricted-dma-XXXXXX", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(ftruncate(fd, last + 9 * SCSI_BLOCK), ==, 0);
+    g_assert_cmpint(pwrite(fd, &byte, 1, 100 * SCSI_BLOCK), ==, 1);
+    g_assert_cmpint(pwrite(fd, &byte, 1, last), ==, 1);
+    g_assert_cmpint(pwrite(fd, &byte, 1, last + SCSI_BLOCK), ==, 1);
+    guest = rdp_start_device(&dev, rdp_machine(),
+                             "-drive if=none,id=large,format=raw,"
+                             "discard=unmap,cache=unsafe,file=%s "
+                             "-device virtio-scsi-pci," RDP_CONFINED
+                             " -device scsi-hd,drive=large,bus=dev0.0,"
+                             "scsi-id=1,lun=0", path);
+    scsi_setup(&dev, &ring);
+    n = scsi_write_request(guest, bufs, 0, same, sizeof(same), zeroes,
+                           sizeof(zeroes));
+    rdp_ring_serve(&ring, bufs, n);
+    qtest_bufread(guest->qts, bufs[2].addr, &resp, sizeof(resp));
+    g_assert_cmphex(resp.response, ==, VIRTIO_SCSI_S_OK);
+    g_assert_cmphex(resp.status, ==, GOOD);
+    rdp_device_stop(&dev);
+
+    g_assert_cmpint(pread(fd, &byte, 1, 100 * SCSI_BLOCK), ==, 1);
+    g_assert_cmphex(byte, ==, 0);
+    g_assert_cmpint(pread(fd, &byte, 1, last), ==, 1);
+    g_assert_cmphex(byte, ==, 0);
+    g_assert_cmpint(pread(fd, &byte, 1, last + SCSI_BLOCK), ==, 1);
+    g_assert_cmphex(byte, ==, 'A');
+    close(fd);
+    unlink(path);
+}
+
 static void test_scsi_ctrl(void)
 {
     struct virtio_scsi_ctrl_tmf_req req = {
@@ -1076,6 +1125,8 @@ int main(int argc, char **argv)
     add_ring_test("serial/queue-reset", test_serial_queue_reset);
     qtest_add_func("/restricted-dma/device/scsi/write-same",
                    test_scsi_write_same);
+    qtest_add_func("/restricted-dma/device/scsi/write-zeroes",
+                   test_scsi_write_zeroes);
     qtest_add_data_func("/restricted-dma/device/scsi/requests", "",
                         test_scsi_requests);
     qtest_add_data_func("/restricted-dma/device/scsi/requests-iothread",

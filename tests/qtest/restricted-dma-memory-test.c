@@ -18,7 +18,7 @@
 
 #define RING            1024
 #define BUFS            3
-#define BLOCK           512
+#define CTRL            0               /* the control queue of SCSI */
 
 /* What a device may take, beside RAM and pool, and what waits for no memory */
 #define GROWTH          (64 * MiB)
@@ -41,7 +41,8 @@ typedef struct Load {
     unsigned queues;
     const void *request;
     uint32_t len;
-    bool write;
+    const void *data;           /* to write; NULL for a read */
+    uint32_t data_len;
     uint32_t result;            /* bytes of it, in a buffer of its own */
 } Load;
 
@@ -50,8 +51,22 @@ typedef struct Test {
     uint64_t features;
 } Test;
 
+/* Offsets of the parts of the request from DATA */
+#define DATA_BLOCK      0x1000
+#define DATA_RESULT     0x2000
+#define DATA_CTRL       0x3000
+
+#define BLOCK           512
+static const uint8_t block[BLOCK] = { 0x5a };
+
 static const struct virtio_blk_outhdr blk_read = {
-    .type = VIRTIO_BLK_T_IN,
+    .type = const_le32(VIRTIO_BLK_T_IN),
+};
+static const struct virtio_blk_outhdr blk_zeroes = {
+    .type = const_le32(VIRTIO_BLK_T_WRITE_ZEROES),
+};
+static const struct virtio_blk_discard_write_zeroes blk_zeroed = {
+    .num_sectors = const_le32(16 * MiB / BLOCK),
 };
 static const struct virtio_scsi_cmd_req scsi_read = {
     .lun = { 1, 1, 0x40, 0 },
@@ -62,8 +77,8 @@ static const struct virtio_scsi_cmd_req scsi_write_same = {
     .cdb = { WRITE_SAME_10, [7] = 4 },          /* 1024 blocks */
 };
 
-#define SLOW    " -drive if=none,id=slow%1$u,driver=null-co,size=1048576,"    \
-                "read-zeroes=on "
+#define SLOW    " -drive if=none,id=slow%1$u,driver=null-co,size=67108864,"   \
+                "latency-ns=10000000,read-zeroes=on "
 #define CONFINED    "packed=on,id=dev%1$u,addr=0x%2$x,"                      \
                 "restricted-dma-pool=poola"
 #define BLK     SLOW "-device virtio-blk-pci,drive=slow%1$u,"                \
@@ -72,13 +87,19 @@ static const struct virtio_scsi_cmd_req scsi_write_same = {
                 "virtqueue_size=1024," CONFINED                              \
                 " -device scsi-hd,drive=slow%1$u,bus=dev%1$u.0,scsi-id=1,lun=0"
 
+#define SCSI_RESULT     sizeof(struct virtio_scsi_cmd_resp)
+
 static const Load loads[] = {
-    { "blk", BLK, 1, 0, 64, &blk_read, sizeof(blk_read), false, 1 },
-    { "blk-devices", BLK, 20, 0, 3, &blk_read, sizeof(blk_read), false, 1 },
-    { "scsi", SCSI, 1, 2, 64, &scsi_read, sizeof(scsi_read), false,
-      sizeof(struct virtio_scsi_cmd_resp) },
+    { "blk", BLK, 1, 0, 64, &blk_read, sizeof(blk_read), NULL,
+      BLOCK, 1 },
+    { "blk-devices", BLK, 20, 0, 3, &blk_read, sizeof(blk_read), NULL,
+      BLOCK, 1 },
+    { "blk-zeroes", BLK, 1, 0, 1, &blk_zeroes, sizeof(blk_zeroes),
+      &blk_zeroed, sizeof(blk_zeroed), 1 },
+    { "scsi", SCSI, 1, 2, 64, &scsi_read, sizeof(scsi_read), NULL, BLOCK,
+      SCSI_RESULT },
     { "scsi-write-same", SCSI, 1, 2, 1, &scsi_write_same,
-      sizeof(scsi_write_same), true, sizeof(struct virtio_scsi_cmd_resp) },
+      sizeof(scsi_write_same), block, sizeof(block), SCSI_RESULT },
 };
 
 static RdpGuest *start(RdpDevice *devs, const Load *load)
@@ -141,19 +162,23 @@ static void put_table(RdpGuest *guest, const Load *load, bool packed)
 {
     uint64_t data = guest->base + DATA;
     RdpBuf request = { data, load->len };
-    RdpBuf block = { data + 0x1000, BLOCK, .device_writes = !load->write };
-    RdpBuf result = { data + 0x2000, load->result, .device_writes = true };
+    RdpBuf content = { data + DATA_BLOCK, load->data_len,
+                       .device_writes = !load->data };
+    RdpBuf result = { data + DATA_RESULT, load->result,
+                      .device_writes = true };
 
     rdp_poke(guest, request.addr, load->request, load->len);
-    rdp_fill(guest, block.addr, 0x5a, BLOCK);
+    if (load->data) {
+        rdp_poke(guest, content.addr, load->data, load->data_len);
+    }
     put_buf(guest, packed, 0, request);
     /* What the device reads comes first, and SCSI has its response then */
-    if (load->write || load->len == sizeof(blk_read)) {
-        put_buf(guest, packed, 1, block);
+    if (load->data || load->len == sizeof(blk_read)) {
+        put_buf(guest, packed, 1, content);
         put_buf(guest, packed, 2, result);
     } else {
         put_buf(guest, packed, 1, result);
-        put_buf(guest, packed, 2, block);
+        put_buf(guest, packed, 2, content);
     }
 }
 
@@ -225,47 +250,108 @@ static void init_rings(RdpRing *rings, RdpDevice *dev, unsigned number,
     rdp_driver_ok(dev);
 }
 
-/* All requests wait for the disks, and QEMU has not grown */
-static void fill_queues(RdpGuest *guest, RdpRing *rings, unsigned n)
+static void assert_small(RdpGuest *guest, int64_t resident)
 {
-    int64_t resident = rdp_memory(guest->qts, "VmRSS");
+    int64_t most = rdp_memory(guest->qts, "VmHWM");
 
-    for (unsigned i = 0; i < n; i++) {
-        rdp_ring_kick(&rings[i]);
-    }
-    rdp_settle(guest->qts);
-    rdp_assert_answers(guest->qts);
     g_test_message("%" PRId64 " KiB more, %" PRId64 " MiB of address space",
-                   (rdp_memory(guest->qts, "VmHWM") - resident) / KiB,
+                   (most - resident) / KiB,
                    rdp_memory(guest->qts, "VmPeak") / MiB);
-    g_assert_cmpint(rdp_memory(guest->qts, "VmHWM"), <, resident + GROWTH);
+    g_assert_cmpint(most, <, resident + GROWTH);
+}
+
+typedef struct Crowd {
+    RdpGuest *guest;
+    RdpDevice *devs;
+    RdpRing *rings;
+    unsigned n;                 /* of all rings */
+    int64_t resident;           /* bytes before the first request */
+} Crowd;
+
+/* All queues are full of requests that wait for their disk */
+static void crowd_init(Crowd *crowd, const Test *test)
+{
+    const Load *load = test->load;
+
+    crowd->n = load->devices * load->queues;
+    crowd->devs = g_new0(RdpDevice, load->devices);
+    crowd->rings = g_new0(RdpRing, crowd->n);
+    crowd->guest = start(crowd->devs, load);
+    limit_disks(crowd->guest, load, 1);
+    put_table(crowd->guest, load, test->features & PACKED);
+    for (unsigned i = 0; i < load->devices; i++) {
+        init_rings(&crowd->rings[i * load->queues], &crowd->devs[i], i, test);
+    }
+    crowd->resident = rdp_memory(crowd->guest->qts, "VmRSS");
+    for (unsigned i = 0; i < crowd->n; i++) {
+        rdp_ring_kick(&crowd->rings[i]);
+    }
+    rdp_settle(crowd->guest->qts);
+    rdp_assert_answers(crowd->guest->qts);
+    assert_small(crowd->guest, crowd->resident);
+}
+
+/* The disks go on, and all requests end */
+static void crowd_cleanup(Crowd *crowd, const Load *load)
+{
+    limit_disks(crowd->guest, load, 0);
+    for (unsigned i = 0; i < crowd->n; i++) {
+        RDP_WAIT_FOR(used(&crowd->rings[i]) == RING);
+    }
+    assert_small(crowd->guest, crowd->resident);
+    for (unsigned i = 0; i < load->devices; i++) {
+        g_assert_false(rdp_needs_reset(&crowd->devs[i]));
+        rdp_device_cleanup(&crowd->devs[i]);
+    }
+    rdp_stop(crowd->guest);
+    g_free(crowd->devs);
+    g_free(crowd->rings);
 }
 
 static void test_memory(const void *data)
 {
     const Test *test = data;
-    const Load *load = test->load;
-    unsigned n = load->devices * load->queues;
-    g_autofree RdpDevice *devs = g_new0(RdpDevice, load->devices);
-    g_autofree RdpRing *rings = g_new0(RdpRing, n);
-    RdpGuest *guest = start(devs, load);
+    Crowd crowd;
 
-    limit_disks(guest, load, 1);
-    put_table(guest, load, test->features & PACKED);
-    for (unsigned i = 0; i < load->devices; i++) {
-        init_rings(&rings[i * load->queues], &devs[i], i, test);
-    }
-    fill_queues(guest, rings, n);
+    crowd_init(&crowd, test);
+    crowd_cleanup(&crowd, test->load);
+}
 
-    limit_disks(guest, load, 0);
-    for (unsigned i = 0; i < n; i++) {
-        RDP_WAIT_FOR(used(&rings[i]) == RING);
-    }
-    for (unsigned i = 0; i < load->devices; i++) {
-        g_assert_false(rdp_needs_reset(&devs[i]));
-        rdp_device_cleanup(&devs[i]);
-    }
-    rdp_stop(guest);
+/* What ends commands is done while there are as many as there may be */
+static void test_control(const void *data)
+{
+    const Test *test = data;
+    struct virtio_scsi_ctrl_tmf_req reset = {
+        .type = const_le32(VIRTIO_SCSI_T_TMF),
+        .subtype = const_le32(VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET),
+        .lun = { 1, 1, 0x40, 0 },
+    };
+    RdpBuf bufs[2];
+    uint64_t base;
+    RdpRing ctrl;
+    Crowd crowd;
+
+    crowd_init(&crowd, test);
+    base = crowd.guest->base + RINGS(crowd.n);
+    ctrl = (RdpRing) {
+        .dev = &crowd.devs[0],
+        .queue = CTRL,
+        .packed = test->features & PACKED,
+        .size = RDP_RING_SIZE,
+        .desc = base,
+        .avail = base + AVAIL,
+        .used = base + USED,
+    };
+    rdp_fill(crowd.guest, base, 0, RINGS(1));
+    rdp_ring_enable(&ctrl);
+    bufs[0] = (RdpBuf) { crowd.guest->base + DATA + DATA_CTRL, sizeof(reset) };
+    bufs[1] = (RdpBuf) { bufs[0].addr + sizeof(reset), 1,
+                         .device_writes = true };
+    rdp_poke(crowd.guest, bufs[0].addr, &reset, sizeof(reset));
+    rdp_ring_serve(&ctrl, bufs, ARRAY_SIZE(bufs));
+    g_assert_cmphex(qtest_readb(crowd.guest->qts, bufs[1].addr), ==,
+                    VIRTIO_SCSI_S_OK);
+    crowd_cleanup(&crowd, test->load);
 }
 
 int main(int argc, char **argv)
@@ -281,6 +367,11 @@ int main(int argc, char **argv)
             test->features = FEATURES | (packed ? PACKED : 0);
             rdp_add_test(test_memory, test, "/restricted-dma/memory/%s-%s",
                          loads[i].name, packed ? "packed" : "split");
+            if (!strcmp(loads[i].name, "scsi")) {
+                rdp_add_test(test_control, test,
+                             "/restricted-dma/memory/scsi-control-%s",
+                             packed ? "packed" : "split");
+            }
         }
     }
     return g_test_run();

@@ -26,10 +26,13 @@
  * allocates in addition, it adds to an element, or bounds by itself.
  *
  * A request to the block layer counts as BLOCK_REQUEST_SIZE more, for the stack
- * of its coroutine, and as its data, of which block drivers may need a copy.
- * Stacks are scarcer than their memory: the host limits how many mappings QEMU
- * has, two for each stack, and QEMU aborts if it cannot make one.  With the
- * usual limit of 65530, ALL_ELEMENTS_MAX leaves half of them to others.
+ * of its coroutine and a cluster, and as its data, of which block drivers may
+ * need a copy.  Some drivers make more coroutines for a request, and stacks are
+ * scarcer than their memory: if few are left, a device takes one request at a
+ * time.
+ *
+ * A control queue does not wait for memory, because its requests may end those
+ * of other queues.  Only its elements take any, so its size limits it.
  *
  * Devices without a pool have no limits.
  *
@@ -37,6 +40,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/coroutine-core.h"
 #include "qemu/coroutine-tls.h"
 #include "qemu/iov.h"
 #include "qemu/main-loop.h"
@@ -50,7 +54,7 @@
 #define FULL_SLICES         2
 #define ELEMENTS_MAX        (32 * MiB)
 #define ALL_ELEMENTS_MAX    (256 * MiB)
-#define BLOCK_REQUEST_SIZE  (16 * KiB)
+#define BLOCK_REQUEST_SIZE  (64 * KiB)
 
 /* Queues whose slice has not ended: of the main loop, and of this IOThread */
 static unsigned int main_loop_slices;
@@ -73,8 +77,11 @@ static int64_t virtqueue_slice_length(void)
 
 static bool virtqueue_elements_too_large(VirtIODevice *vdev)
 {
-    return qatomic_read(&vdev->limits.elements_size) >
-           qatomic_read(&elements_max);
+    size_t size = qatomic_read(&vdev->limits.elements_size);
+
+    /* With nothing in flight, nothing would end that the device waits for. */
+    return size > qatomic_read(&elements_max) ||
+           (size && vdev->limits.block && qemu_coroutines_are_scarce());
 }
 
 /* Mark the queue as waiting first, so that the kick cannot be missed. */
@@ -168,7 +175,8 @@ bool virtqueue_limits_reached(VirtQueueLimits *limits)
         qatomic_set(&limits->waiting, true);
         return true;
     }
-    if (likely(!virtqueue_elements_too_large(limits->vdev))) {
+    if (limits->control ||
+        likely(!virtqueue_elements_too_large(limits->vdev))) {
         return false;
     }
     qatomic_set(&limits->waiting, true);
@@ -211,7 +219,7 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev, VirtQueueElement *elem,
 {
     uint32_t before = qatomic_read(&elem->size);
 
-    if (before && size) {
+    if (before && size && virtio_element_is_counted(vdev, elem)) {
         size = MIN(size, UINT32_MAX - before);
         qatomic_add(&elem->size, size);
         virtqueue_limits_charge(vdev, size);

@@ -38,6 +38,11 @@ typedef struct VirtQueueLimits {
     bool block;
 
     /**
+     * @control: Its requests may be what ends those of other queues.
+     */
+    bool control;
+
+    /**
      * @slice_start: When the current slice of time began, in ns.
      */
     int64_t slice_start;
@@ -73,6 +78,11 @@ typedef struct VirtIODeviceLimits {
      * @elements_wait: A queue waits until an element ends.
      */
     bool elements_wait;
+
+    /**
+     * @block: A queue has requests that go to the block layer; constant.
+     */
+    bool block;
 
     /**
      * @transport: What bottom halves keep, with the device.
