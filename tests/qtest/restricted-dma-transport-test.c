@@ -131,6 +131,19 @@ static RdpGuest *start_slow(RdpDevice *dev, unsigned latency,
                             RDP_CONFINED, latency, properties);
 }
 
+/* How many requests of its queue the device has begun, in any thread */
+static int64_t count_in_flight(RdpGuest *guest)
+{
+    QDict *rsp = qtest_qmp(guest->qts,
+                           "{'execute': 'x-query-virtio-queue-status',"
+                           " 'arguments': {'queue': 0, 'path':"
+                           " '/machine/peripheral/dev0/virtio-backend'}}");
+    int64_t n = qdict_get_int(qdict_get_qdict(rsp, "return"), "inuse");
+
+    qobject_unref(rsp);
+    return n;
+}
+
 /* A request in flight cannot be returned once bus mastering is off */
 static void test_master_in_flight(const void *data)
 {
@@ -143,6 +156,7 @@ static void test_master_in_flight(const void *data)
     add_read(&blk);
     rdp_snapshot(guest);
     rdp_ring_kick(&blk.ring);
+    RDP_WAIT_FOR(count_in_flight(guest) == 1);
     rdp_set_master(&dev, false);
     rdp_snapshot_pool(guest);
     rdp_assert_idle(guest);
