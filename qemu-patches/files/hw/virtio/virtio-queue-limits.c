@@ -21,15 +21,16 @@
  * nothing else, so that what is delivered limits how many there are.
  *
  * Memory: elements in flight are counted, in bytes, for the whole device.
- * Beyond ELEMENTS_MAX, its queues look empty until one ends.  With many devices
- * it is less: each has an equal part of ALL_ELEMENTS_MAX.  What a device type
- * allocates in addition, it adds to an element, or bounds by itself.
+ * Beyond ELEMENTS_MAX, its queues look empty until a quarter of that has ended.
+ * With many devices it is less: each has an equal part of ALL_ELEMENTS_MAX.
+ * What a device type allocates in addition, it adds to an element, or bounds by
+ * itself.
  *
  * A request to the block layer counts as BLOCK_REQUEST_SIZE more, for the stack
- * of its coroutine and a cluster, and as its data, of which block drivers may
- * need a copy.  Some drivers make more coroutines for a request, and stacks are
- * scarcer than their memory: if few are left, a device takes one request at a
- * time.
+ * of its coroutine and a cluster, and as half of its data, of which block
+ * drivers may need a copy: at worst, that is twice the limit.  Some drivers
+ * make more coroutines for a request, and stacks are scarcer than their memory:
+ * if few are left, a device takes one request at a time.
  *
  * A control queue does not wait for memory, because its requests may end those
  * of other queues.  Only its elements take any, so its size limits it.
@@ -75,13 +76,18 @@ static int64_t virtqueue_slice_length(void)
            (1 + qatomic_read(virtqueue_loop_slices()) / FULL_SLICES);
 }
 
-static bool virtqueue_elements_too_large(VirtIODevice *vdev)
+static bool virtqueue_elements_exceed(VirtIODevice *vdev, size_t max)
 {
     size_t size = qatomic_read(&vdev->limits.elements_size);
 
     /* With nothing in flight, nothing would end that the device waits for. */
-    return size > qatomic_read(&elements_max) ||
+    return size > max ||
            (size && vdev->limits.block && qemu_coroutines_are_scarce());
+}
+
+static bool virtqueue_elements_too_large(VirtIODevice *vdev)
+{
+    return virtqueue_elements_exceed(vdev, qatomic_read(&elements_max));
 }
 
 /* Mark the queue as waiting first, so that the kick cannot be missed. */
@@ -229,7 +235,7 @@ void virtqueue_limits_charge_element(VirtIODevice *vdev, VirtQueueElement *elem,
 static size_t virtqueue_block_request_size(const VirtQueueLimits *limits,
                                            size_t data)
 {
-    return limits->block ? BLOCK_REQUEST_SIZE + data : 0;
+    return limits->block ? BLOCK_REQUEST_SIZE + data / 2 : 0;
 }
 
 void virtqueue_limits_charge_loaded(VirtQueueLimits *limits,
@@ -266,7 +272,7 @@ void virtqueue_limits_release(VirtIODevice *vdev, size_t size)
     /* Paired with the barrier in virtqueue_must_await_element() */
     smp_mb__after_rmw();
     if (unlikely(qatomic_read(&vdev->limits.elements_wait)) &&
-        !virtqueue_elements_too_large(vdev) &&
+        !virtqueue_elements_exceed(vdev, qatomic_read(&elements_max) / 4 * 3) &&
         qatomic_xchg(&vdev->limits.elements_wait, false)) {
         virtqueue_limits_resume(vdev);
     }
