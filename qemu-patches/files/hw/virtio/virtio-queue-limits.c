@@ -127,7 +127,8 @@ static void virtqueue_slice_done_bh(void *opaque)
     VirtQueueLimits *limits = opaque;
     VirtIODevice *vdev = limits->vdev;
 
-    if (qatomic_read(&limits->waiting) && !virtqueue_must_await_element(vdev)) {
+    if (qatomic_read(&limits->waiting) &&
+        (limits->control || !virtqueue_must_await_element(vdev))) {
         virtio_queue_kick(vdev, limits->queue_index);
     }
     virtqueue_limits_unref(vdev);
