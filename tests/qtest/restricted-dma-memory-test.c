@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "libqos/libqos.h"
 #include "scsi/constants.h"
 #include "standard-headers/linux/virtio_blk.h"
 #include "standard-headers/linux/virtio_scsi.h"
@@ -45,6 +46,7 @@ typedef struct Load {
     const void *data;           /* to write; NULL for a read */
     uint32_t data_len;
     uint32_t result;            /* bytes of it, in a buffer of its own */
+    bool compressed;            /* the disks are a compressed image */
 } Load;
 
 typedef struct Test {
@@ -58,6 +60,7 @@ typedef struct Test {
 #define DATA_CTRL       0x3000
 
 #define BLOCK           512
+#define CLUSTER         (512 * KiB)     /* of a compressed image */
 static const uint8_t block[BLOCK] = { 0x5a };
 
 static const struct virtio_blk_outhdr blk_read = {
@@ -80,10 +83,13 @@ static const struct virtio_scsi_cmd_req scsi_write_same = {
 
 #define SLOW    " -drive if=none,id=slow%1$u,driver=null-co,size=67108864,"   \
                 "latency-ns=10000000,read-zeroes=on "
+#define QCOW2   " -drive if=none,id=slow%1$u,driver=qcow2,read-only=on,"     \
+                "file.filename=%4$s "
 #define CONFINED    "packed=on,id=dev%1$u,addr=0x%2$x,"                      \
                 "restricted-dma-pool=poola"
-#define BLK     SLOW "-device virtio-blk-pci,drive=slow%1$u,"                \
+#define VIRTIO_BLK  "-device virtio-blk-pci,drive=slow%1$u,"                 \
                 "num-queues=%3$u,queue-size=1024," CONFINED
+#define BLK     SLOW VIRTIO_BLK
 #define SCSI    SLOW "-device virtio-scsi-pci,num_queues=%3$u,"              \
                 "virtqueue_size=1024," CONFINED                              \
                 " -device scsi-hd,drive=slow%1$u,bus=dev%1$u.0,scsi-id=1,lun=0"
@@ -97,20 +103,44 @@ static const Load loads[] = {
       BLOCK, 1 },
     { "blk-zeroes", BLK, 1, 0, 1, &blk_zeroes, sizeof(blk_zeroes),
       &blk_zeroed, sizeof(blk_zeroed), 1 },
+    { "blk-compressed", QCOW2 VIRTIO_BLK, 1, 0, 1, &blk_read,
+      sizeof(blk_read), NULL, BLOCK, 1, true },
     { "scsi", SCSI, 1, 2, 64, &scsi_read, sizeof(scsi_read), NULL, BLOCK,
       SCSI_RESULT },
     { "scsi-write-same", SCSI, 1, 2, 1, &scsi_write_same,
       sizeof(scsi_write_same), block, sizeof(block), SCSI_RESULT },
 };
 
-static RdpGuest *start(RdpDevice *devs, const Load *load)
+/* A request for a block makes QEMU decompress all of its cluster */
+static void make_compressed(const char *path)
+{
+    g_autofree char *content = g_malloc0(CLUSTER), *command = NULL;
+    char *raw = rdp_log_new();
+    int status;
+
+    /* Three quarters of it are left */
+    for (unsigned i = 0; i < CLUSTER; i++) {
+        content[i] = g_test_rand_int() & 0x3f;
+    }
+    g_assert_true(g_file_set_contents(raw, content, CLUSTER, NULL));
+    command = g_strdup_printf("%s convert -c -f raw -O qcow2 "
+                              "-o cluster_size=%zu %s %s",
+                              getenv("QTEST_QEMU_IMG"), (size_t)CLUSTER, raw,
+                              path);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, &status,
+                                            NULL));
+    g_assert_cmpint(status, ==, 0);
+    rdp_log_free(raw);
+}
+
+static RdpGuest *start(RdpDevice *devs, const Load *load, const char *image)
 {
     g_autoptr(GString) devices = g_string_new("");
     RdpGuest *guest;
 
     for (unsigned i = 0; i < load->devices; i++) {
         g_string_append_printf(devices, load->device, i, RDP_SLOT + i,
-                               load->queues);
+                               load->queues, image);
     }
     guest = rdp_start(rdp_machine(), "%s", devices->str);
     for (unsigned i = 0; i < load->devices; i++) {
@@ -266,6 +296,7 @@ typedef struct Crowd {
     RdpGuest *guest;
     RdpDevice *devs;
     RdpRing *rings;
+    char *image;                /* of all disks, if they have one */
     unsigned n;                 /* of all rings */
     int64_t resident;           /* bytes before the first request */
 } Crowd;
@@ -278,13 +309,17 @@ static void crowd_init(Crowd *crowd, const Test *test)
     crowd->n = load->devices * load->queues;
     crowd->devs = g_new0(RdpDevice, load->devices);
     crowd->rings = g_new0(RdpRing, crowd->n);
-    crowd->guest = start(crowd->devs, load);
+    if (load->compressed) {
+        crowd->image = rdp_log_new();
+        make_compressed(crowd->image);
+    }
+    crowd->guest = start(crowd->devs, load, crowd->image);
     limit_disks(crowd->guest, load, 1);
     put_table(crowd->guest, load, test->features & PACKED);
+    crowd->resident = rdp_memory(crowd->guest->qts, "VmRSS");
     for (unsigned i = 0; i < load->devices; i++) {
         init_rings(&crowd->rings[i * load->queues], &crowd->devs[i], i, test);
     }
-    crowd->resident = rdp_memory(crowd->guest->qts, "VmRSS");
     for (unsigned i = 0; i < crowd->n; i++) {
         rdp_ring_kick(&crowd->rings[i]);
     }
@@ -306,6 +341,9 @@ static void crowd_cleanup(Crowd *crowd, const Load *load)
         rdp_device_cleanup(&crowd->devs[i]);
     }
     rdp_stop(crowd->guest);
+    if (crowd->image) {
+        rdp_log_free(crowd->image);
+    }
     g_free(crowd->devs);
     g_free(crowd->rings);
 }
@@ -313,8 +351,12 @@ static void crowd_cleanup(Crowd *crowd, const Load *load)
 static void test_memory(const void *data)
 {
     const Test *test = data;
-    Crowd crowd;
+    Crowd crowd = { };
 
+    if (test->load->compressed && !have_qemu_img()) {
+        g_test_skip("there is no qemu-img");
+        return;
+    }
     crowd_init(&crowd, test);
     crowd_cleanup(&crowd, test->load);
 }
@@ -336,7 +378,7 @@ static void test_control(const void *data)
     RdpBuf request, response;
     uint64_t base, table;
     RdpRing ctrl;
-    Crowd crowd;
+    Crowd crowd = { };
 
     crowd_init(&crowd, test);
     base = crowd.guest->base + RINGS(crowd.n);

@@ -96,6 +96,11 @@ static const Refusal refusals[] = {
       "-object memory-backend-ram,id=mem0,size=4M "
       "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0",
       { "pool0", "mem0", "size" } },
+    { "memdev/read-only",
+      "-object memory-backend-file,id=mem0,size=2M,mem-path=/proc/self/exe,"
+      "readonly=on "
+      "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0",
+      { "pool0", "mem0", "writable" } },
     { "memdev/of-two-pools",
       "-object memory-backend-ram,id=mem0,size=2M "
       "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0 "

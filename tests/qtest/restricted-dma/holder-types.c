@@ -613,7 +613,7 @@ static const RdpHolderType types[] = {
       .fill = net_fill_ctrl },
     { "net-ctrl-mq", "virtio-net", ",netdev=net0,mq=on,ioeventfd=off",
       "-netdev tap,id=net0,fds=%s", "", RDP_HOLDS_NOTHING,
-      RDP_TAP | RDP_SECOND | RDP_AT_ONCE, .queue = 2, .payload = 1,
+      RDP_TAP | RDP_SECOND, .queue = 2, .payload = 1,
       .features = BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |
                   BIT_ULL(VIRTIO_NET_F_CTRL_RX),
       .before = BIT_ULL(VIRTIO_NET_F_MQ), .fill = net_fill_ctrl },
@@ -648,7 +648,7 @@ static const RdpHolderType types[] = {
     { "input", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING, RDP_MIGRATES,
       .chain_each = true, .fill = input_fill, .poll = input_poll },
     { "input-status", "virtio-keyboard", "", "", "", RDP_HOLDS_NOTHING,
-      RDP_MIGRATES | RDP_SECOND | RDP_AT_ONCE, .queue = 1,
+      RDP_MIGRATES | RDP_SECOND, .queue = 1,
       .fill = input_fill_status },
 
     { "sound", SOUND, "", RDP_HOLDS_IDLE, 0, .queue = 2, .ctrl = 0,

@@ -37,6 +37,7 @@ struct RestrictedDMAPool {
     MemoryRegion root;          /* of as: empty but for the window */
     MemoryRegion window;        /* alias of the pool's memory */
     AddressSpace as;
+    MemoryRegionCache memory;   /* all of as that is not empty */
 
     /* Protected by the BQL */
     QLIST_HEAD(, RestrictedDMADevice) devices;

@@ -197,6 +197,12 @@ static MemoryRegion *pool_backend_memory(RestrictedDMAPool *pool, Error **errp)
         return NULL;
     }
     mr = host_memory_backend_get_memory(backend);
+    if (memory_region_is_rom(mr)) {
+        error_setg(errp, "restricted-dma-pool '%s': devices could not write to "
+                   "memory backend '%s'; make it writable", pool->id,
+                   pool->memdev);
+        return NULL;
+    }
     if (memory_region_size(mr) != pool->size) {
         error_setg(errp, "restricted-dma-pool '%s': memory backend '%s' has "
                    "0x%" PRIx64 " bytes, not 0x%" PRIx64 "; give both the same "
@@ -241,6 +247,8 @@ static bool pool_map(const PoolPlace *place, MachineState *ms,
     address_space_init(&pool->as, &pool->root, as_name);
     /* What is not memory of the pool must fail to map, not be bounced. */
     pool->as.max_bounce_buffer_size = 0;
+    address_space_cache_init(&pool->memory, &pool->as, pool->base, pool->size,
+                             true);
 
     vmstate_register_any(VMSTATE_IF(pool), &vmstate_restricted_dma_pool, pool);
     pool->mapped = true;

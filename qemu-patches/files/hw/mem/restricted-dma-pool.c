@@ -63,7 +63,7 @@ AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool)
 
 void *restricted_dma_pool_host(RestrictedDMAPool *pool)
 {
-    return memory_region_get_ram_ptr(&pool->window);
+    return pool->memory.ptr;
 }
 
 static int restricted_dma_pool_add_to_list(Object *obj, void *opaque)
@@ -125,6 +125,7 @@ void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev)
     rd->dev = dev;
     rd->base = rd->pool->base;
     rd->size = rd->pool->size;
+    rd->host = restricted_dma_pool_host(rd->pool);
     rd->qom_path = object_get_canonical_path(OBJECT(dev));
     rd->window = restricted_dma_window_new(rd->pool, rd->reach, rd->qom_path);
     stat64_init(&rd->violations, 0);
@@ -158,6 +159,13 @@ void restricted_dma_pool_foreach_device(RestrictedDMAPool *pool,
     QLIST_FOREACH(rd, &pool->devices, next) {
         func(rd->dev, opaque);
     }
+}
+
+void restricted_dma_written(RestrictedDMADevice *rd, void *buffer,
+                            uint64_t len)
+{
+    address_space_cache_invalidate(&rd->pool->memory,
+                                   (uint8_t *)buffer - rd->host, len);
 }
 
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,

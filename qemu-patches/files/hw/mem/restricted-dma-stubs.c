@@ -69,6 +69,12 @@ bool restricted_dma_window_is_open(const RestrictedDMAWindow *window)
     return false;
 }
 
+void restricted_dma_written(RestrictedDMADevice *rd, void *buffer,
+                            uint64_t len)
+{
+    g_assert_not_reached();
+}
+
 void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what)
 {

@@ -55,7 +55,7 @@
 #define FULL_SLICES         2
 #define ELEMENTS_MAX        (32 * MiB)
 #define ALL_ELEMENTS_MAX    (256 * MiB)
-#define BLOCK_REQUEST_SIZE  (64 * KiB)
+#define BLOCK_REQUEST_SIZE  (48 * KiB)
 
 /* Queues whose slice has not ended: of the main loop, and of this IOThread */
 static unsigned int main_loop_slices;

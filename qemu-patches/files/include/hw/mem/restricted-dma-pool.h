@@ -71,6 +71,11 @@ typedef struct RestrictedDMADevice {
     uint64_t size;
 
     /**
+     * @host: Memory of @pool in QEMU, copied for the same reason.
+     */
+    uint8_t *host;
+
+    /**
      * @window: The address space of the device; see @reach.
      */
     RestrictedDMAWindow *window;
@@ -235,6 +240,32 @@ static inline bool restricted_dma_contains(const RestrictedDMADevice *rd,
     /* No sum, no overflow: below the base, the difference wraps and is huge. */
     return len && len <= rd->size && addr - rd->base <= rd->size - len;
 }
+
+/**
+ * restricted_dma_host: where QEMU has a buffer in the device's pool
+ * @rd: the device, attached
+ * @addr: guest-physical address, in the pool
+ *
+ * All of a pool is mapped as long as the machine exists, so there is nothing
+ * to undo, but restricted_dma_written() has to follow what is written.
+ * Context: any thread.
+ */
+static inline void *restricted_dma_host(const RestrictedDMADevice *rd,
+                                        hwaddr addr)
+{
+    return rd->host + (addr - rd->base);
+}
+
+/**
+ * restricted_dma_written: tell migration, and what else tracks dirty memory
+ * @rd: the device
+ * @buffer: in the pool, as restricted_dma_host() returned it
+ * @len: bytes that were written there, more than 0
+ *
+ * Context: any thread.
+ */
+void restricted_dma_written(RestrictedDMADevice *rd, void *buffer,
+                            uint64_t len);
 
 /**
  * restricted_dma_violation: count and report a refused access
