@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of virtio rings whose buffers cannot be mapped, because the
- * restricted DMA pool of the device is full.
+ * KUnit tests of virtio rings in small restricted DMA pools, whose buffers cannot
+ * be mapped because the pool is full.
  *
  * The test plays the device: it takes what the ring says is available, and gives
  * it back as used. A request that failed must leave nothing there.
@@ -24,6 +24,9 @@
 
 #define POOL_SIZE	SZ_256K
 #define ENTRIES		8
+/* What a device offers, and what is used of it in the smallest pools */
+#define LARGE		1024
+#define SMALLEST	32
 /* More than the pool holds, but some of them fit */
 #define BUFS		6
 #define BUF_SIZE	SZ_64K
@@ -90,19 +93,23 @@ static bool notify_nobody(struct virtqueue *vq)
 	return true;
 }
 
-static void make_ring(struct kunit *test, bool packed, bool indirect)
+static void choose_features(struct fixture *f, bool packed, bool indirect)
 {
-	struct fixture *f = test->priv;
-
 	__virtio_set_bit(&f->vdev, VIRTIO_F_VERSION_1);
 	__virtio_set_bit(&f->vdev, VIRTIO_F_ACCESS_PLATFORM);
 	if (packed)
 		__virtio_set_bit(&f->vdev, VIRTIO_F_RING_PACKED);
 	if (indirect)
 		__virtio_set_bit(&f->vdev, VIRTIO_RING_F_INDIRECT_DESC);
-
 	f->packed = packed;
 	f->wrap = true;
+}
+
+static void make_ring(struct kunit *test, bool packed, bool indirect)
+{
+	struct fixture *f = test->priv;
+
+	choose_features(f, packed, indirect);
 	f->vq = vring_create_virtqueue(0, ENTRIES, PAGE_SIZE, &f->vdev, true,
 				       false, false, notify_nobody, NULL,
 				       "kunit");
@@ -184,6 +191,29 @@ static void fail_everywhere(struct kunit *test)
 	}
 }
 
+/* The transport lets the driver choose fewer entries than the device has. */
+static void keep_small(struct kunit *test, bool packed)
+{
+	struct fixture *f = test->priv;
+
+	choose_features(f, packed, true);
+	f->vq = vring_create_virtqueue(0, LARGE, PAGE_SIZE, &f->vdev, true,
+				       true, false, notify_nobody, NULL,
+				       "kunit");
+	KUNIT_ASSERT_NOT_NULL(test, f->vq);
+	KUNIT_EXPECT_EQ(test, SMALLEST, virtqueue_get_vring_size(f->vq));
+}
+
+static void split_small_pool(struct kunit *test)
+{
+	keep_small(test, false);
+}
+
+static void packed_small_pool(struct kunit *test)
+{
+	keep_small(test, true);
+}
+
 static void split_direct(struct kunit *test)
 {
 	make_ring(test, false, false);
@@ -213,6 +243,8 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(split_indirect),
 	KUNIT_CASE(packed_direct),
 	KUNIT_CASE(packed_indirect),
+	KUNIT_CASE(split_small_pool),
+	KUNIT_CASE(packed_small_pool),
 	{}
 };
 

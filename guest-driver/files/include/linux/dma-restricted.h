@@ -78,6 +78,11 @@ void restricted_dma_report_unsupported(struct device *dev, u64 mask);
 
 #else /* !CONFIG_DMA_RESTRICTED_POOL */
 
+static inline size_t dma_restricted_size(struct device *dev)
+{
+	return 0;
+}
+
 static inline struct restricted_dma_pool *
 restricted_dma_pool_find(u64 base, u64 size)
 {
