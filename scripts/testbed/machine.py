@@ -19,6 +19,9 @@ BUSES = {"pci": "pci", "mmio": "device"}
 
 def accelerator(accel: str, arch: Arch) -> List[str]:
     return {"tcg": ["-accel", "tcg,thread=multi", "-cpu", arch.processor],
+            # Time passes with each instruction, a nanosecond, and in idleness
+            "icount": ["-accel", "tcg,thread=single", "-icount", "shift=0",
+                       "-cpu", arch.processor],
             "kvm": ["-accel", "kvm", "-cpu", "max"],
             "qtest": ["-accel", "qtest"]}[accel]
 
