@@ -537,13 +537,30 @@ static void test_hostmem(void)
     rdp_device_stop(&gpu.dev);
 }
 
+static unsigned count_fds(QTestState *qts)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd",
+                                            (int)qtest_pid(qts));
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    unsigned n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    return n;
+}
+
+/* There are not too many, and they take nothing that QEMU has little of */
 static void test_resources(void)
 {
     Gpu gpu = { };
+    unsigned fds;
     uint32_t i;
 
     start(&gpu, gpu_device);
     rdp_setup(&gpu.dev, &gpu.ring, CTRL, RDP_FEATURES);
+    fds = count_fds(gpu.guest->qts);
     g_assert_cmphex(create_sized(&gpu, 1, 2, 16385), ==,
                     VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
     for (i = 1; i <= RESOURCES_MAX; i++) {
@@ -552,6 +569,7 @@ static void test_resources(void)
     }
     g_assert_cmphex(create_sized(&gpu, i, 1, 1), ==,
                     VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    g_assert_cmpuint(count_fds(gpu.guest->qts), ==, fds);
     assert_works(&gpu);
     rdp_device_stop(&gpu.dev);
 }

@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qobject/qlist.h"
+#include "standard-headers/linux/virtio_blk.h"
 #include "restricted-dma/host.h"
 #include "restricted-dma/refusal.h"
 
@@ -368,6 +369,50 @@ static void test_layout(void)
     rdp_device_stop(&dev);
 }
 
+/* Requests that are made again */
+
+#define SECTOR          512
+#define FAILS_ONCE      "-drive if=none,id=once,driver=blkdebug,"              \
+                        "image.driver=null-co,image.read-zeroes=on,"          \
+                        "inject-error.0.event=none,inject-error.0.errno=5,"   \
+                        "inject-error.0.once=on,inject-error.0.sector=100 "
+
+/*
+ * The status of a read is the last byte of the buffer with the data.  The disk
+ * fails once, the machine stops, and when it goes on, so does the request.
+ */
+static void test_retry(const void *data)
+{
+    const Kind *kind = data;
+    struct virtio_blk_outhdr header = {
+        .type = const_le32(VIRTIO_BLK_T_IN),
+        .sector = const_le64(100),
+    };
+    uint8_t wanted[SECTOR + 1] = { }, read[SECTOR + 1];
+    RdpBuf bufs[2];
+    RdpDevice dev;
+    RdpRing ring;
+    RdpGuest *guest = rdp_start_device(&dev, rdp_machine(), FAILS_ONCE
+                                       "-device virtio-blk-pci,drive=once,"
+                                       "rerror=stop,packed=on,%s",
+                                       kind->options);
+    uint64_t at = guest->base + TABLE;
+
+    rdp_setup(&dev, &ring, 0, kind->features);
+    bufs[0] = (RdpBuf) { at, sizeof(header) };
+    bufs[1] = (RdpBuf) { at + sizeof(header), sizeof(read),
+                         .device_writes = true };
+    rdp_poke(guest, bufs[0].addr, &header, sizeof(header));
+    rdp_fill(guest, bufs[1].addr, 0xff, sizeof(read));
+    rdp_ring_submit(&ring, bufs, ARRAY_SIZE(bufs));
+    qtest_qmp_eventwait(guest->qts, "STOP");
+    qtest_qmp_assert_success(guest->qts, "{'execute': 'cont'}");
+    rdp_ring_wait(&ring);
+    qtest_memread(guest->qts, bufs[1].addr, read, sizeof(read));
+    g_assert_cmpmem(read, sizeof(read), wanted, sizeof(wanted));
+    rdp_device_stop(&dev);
+}
+
 int main(int argc, char **argv)
 {
     unsigned i;
@@ -378,6 +423,8 @@ int main(int argc, char **argv)
         rdp_add_test(test_query, &kinds[i], "/restricted-dma/ring/query/%s",
                      kinds[i].name);
         rdp_add_test(test_space, &kinds[i], "/restricted-dma/ring/space/%s",
+                     kinds[i].name);
+        rdp_add_test(test_retry, &kinds[i], "/restricted-dma/ring/retry/%s",
                      kinds[i].name);
     }
     qtest_add_func("/restricted-dma/ring/layout", test_layout);

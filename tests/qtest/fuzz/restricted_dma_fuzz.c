@@ -85,7 +85,8 @@ static const RestrictedDMAConfig configs[] = {
         "-device virtserialport,bus=dev0.0,chardev=con1,nr=1", 1
     }, {
         "restricted-dma-gpu", &rdp_fuzz_gpu,
-        PORT("4") "-device virtio-gpu-pci" PCI("0", "4"), 1
+        PORT("4") "-device virtio-gpu-pci,max_hostmem=67108864" PCI("0", "4"),
+        1
     }, {
         "restricted-dma-sound", &rdp_fuzz_sound,
         SOUND PORT("4") "-device virtio-sound-pci,audiodev=audio0" OTHER
