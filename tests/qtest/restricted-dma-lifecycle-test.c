@@ -496,12 +496,11 @@ static void serve_queue(RdpHolder *h)
     RDP_WAIT_FOR(whole_queue_is_used(h));
 }
 
-/* A reset waits for those that the device has taken, and it takes no more */
+/* A reset waits for those that the device has taken, which may be all */
 static void reset_full_queue(RdpHolder *h)
 {
     fill_queue(h);
     reset_device(h);
-    g_assert_false(whole_queue_is_used(h));
 }
 
 /* Requests that make each other, without another CPU */

@@ -654,7 +654,7 @@ static const RdpHolderType types[] = {
     { "sound", SOUND, "", RDP_HOLDS_IDLE, 0, .queue = 2, .ctrl = 0,
       .payload = 1, .begin = sound_begin, .fill = sound_fill,
       .check = sound_check, .poll = sound_poll, .hold = rdp_hold_all },
-    { "sound-ctrl", SOUND, "", RDP_HOLDS_NOTHING, RDP_SECOND | RDP_AT_ONCE,
+    { "sound-ctrl", SOUND, "", RDP_HOLDS_NOTHING, RDP_SECOND,
       .fill = sound_fill_ctrl },
 
     { "gpu", "virtio-gpu", "", "", "", RDP_HOLDS_NOTHING,

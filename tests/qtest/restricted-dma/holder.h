@@ -49,7 +49,7 @@ typedef enum RdpHold {
 #define RDP_CIRCLE      BIT(8)      /* has circle() */
 #define RDP_SECOND      BIT(9)      /* another queue of a device seen before */
 #define RDP_TAP         BIT(10)     /* of the back end, with two queues */
-#define RDP_AT_ONCE     BIT(11)     /* when notified, serves slow requests */
+#define RDP_AT_ONCE     BIT(11)     /* takes requests at once, serves slowly */
 
 /* Where the device is, and which threads serve it */
 typedef struct RdpVariant {
