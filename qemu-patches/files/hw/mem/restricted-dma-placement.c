@@ -249,6 +249,8 @@ static bool pool_map(const PoolPlace *place, MachineState *ms,
     pool->as.max_bounce_buffer_size = 0;
     address_space_cache_init(&pool->memory, &pool->as, pool->base, pool->size,
                              true);
+    /* Devices compute addresses from this: it must be memory, and all of it. */
+    assert(pool->memory.ptr && pool->memory.len == pool->size);
 
     vmstate_register_any(VMSTATE_IF(pool), &vmstate_restricted_dma_pool, pool);
     pool->mapped = true;
