@@ -154,6 +154,12 @@ class Machine:
     def random(self) -> "Machine":
         return self.virtio("rng", "rng0")
 
+    def share(self, folder: Path, options: str = "") -> "Machine":
+        """Adds a 9p share of a folder of the host; see scenes.mount_share()."""
+        words = [f"local,id=share,path={folder},security_model=none", options]
+        self.add("-fsdev", ",".join(filter(None, words)))
+        return self.virtio("9p", "files", "fsdev=share,mount_tag=share")
+
     def serial_ports(self, first: str, second: str) -> "Machine":
         """Connects two serial ports to chardevs."""
         self.add("-serial", f"chardev:{first}")

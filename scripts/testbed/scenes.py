@@ -100,6 +100,12 @@ def download(guest: Guest, size: int = DOWNLOAD_BYTES) -> int:
     return size
 
 
+def mount_share(guest: Guest, options: str = "") -> None:
+    """Mounts the machine's 9p share at /share."""
+    words = ",".join(filter(None, ("trans=virtio", options)))
+    guest.run(f"mkdir -p /share && mount -t 9p -o {words} share /share")
+
+
 def read_random(guest: Guest, size: int = RANDOM_BYTES) -> int:
     """Checks that random numbers are random and come from virtio."""
     found = guest.values(f"read-rng {size}")

@@ -135,12 +135,9 @@ class Limits(GuestTest):
         for name in "abcd":
             (share / name).write_bytes(data)
         machine = self.our_machine(pool="2M")
-        machine.add("-fsdev", f"local,id=share,path={share},"
-                              "security_model=none,readonly=on")
-        machine.virtio("9p", "files", "fsdev=share,mount_tag=share")
+        machine.share(share, "readonly=on")
         with self.start(machine) as guest:
-            guest.run("mkdir -p /share && mount -t 9p -o "
-                      "trans=virtio,msize=262144 share /share")
+            scenes.mount_share(guest, "msize=262144")
             status, sums = guest.try_run(
                 "for i in a b c d; do sha256sum </share/$i >/tmp/$i & done; "
                 "wait; cat /tmp/[abcd]", PATIENCE)

@@ -30,11 +30,11 @@ DISKS: Tuple[Tuple[str, str, str], ...] = (
 
 class Secrecy(GuestTest):
     def test_old_memory_stays_outside(self) -> None:
-        """Disks that write nothing, and network cards, find no old memory.
+        """Disks that write nothing, and all others, find no old memory.
 
         The guest writes a marker to most of its memory and frees it.  Then it
         reads from each disk into newly allocated pages, which have the marker
-        in them, and downloads something with each card.  Finally it writes the
+        in them, from a 9p share, and downloads something with each card.  Finally it writes the
         marker to a disk, to show that the test would have noticed.
         """
         with self.start(self.machine_with_all()) as guest:
@@ -45,6 +45,10 @@ class Secrecy(GuestTest):
                 disk = guest.run(find)[0]
                 guest.run(f"dd if={disk} of=/dev/null bs=1M count={READ}")
                 self.check(guest, kind)
+            scenes.mount_share(guest)
+            self.mark(guest)
+            guest.run("dd if=/share/zeros of=/dev/null bs=1M")
+            self.check(guest, "9p")
             for card in ("first", "second"):
                 self.mark(guest)
                 scenes.download(guest, DOWNLOADED)
@@ -73,7 +77,11 @@ class Secrecy(GuestTest):
                 machine.device(kind, "disk0", words)
             else:
                 machine.other_device(kind, words)
-        machine.network().random().port("port")
+        share = self.file("share")
+        share.mkdir()
+        with (share / "zeros").open("wb") as zeros:
+            zeros.truncate(READ * MIB)
+        machine.share(share).network().random().port("port")
         machine.add("-netdev", "user,id=user1")
         return machine.other_device("e1000e", "netdev=user1")
 

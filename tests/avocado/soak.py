@@ -6,7 +6,7 @@ import threading
 
 from restricted import GuestTest
 
-from testbed import disk, pools
+from testbed import disk, pools, scenes
 from testbed.guest import Guest
 from testbed.machine import Machine
 from testbed.units import MIB
@@ -35,12 +35,10 @@ class Soak(GuestTest):
             machine.image(name, image, writable=True)
         share = self.file("share")
         share.mkdir()
-        machine.add("-fsdev", f"local,id=share,path={share},"
-                              "security_model=none")
         machine.virtio("blk", "disk0", "drive=blk")
         machine.virtio("scsi", "scsi0")
         machine.add("-device", "scsi-hd,drive=scsi,bus=scsi0.0")
-        machine.virtio("9p", "files", "fsdev=share,mount_tag=share")
+        machine.share(share)
         return machine.network().random().port("port")
 
     def soak(self, pool: str, virtio: str, seed: int) -> None:
@@ -49,6 +47,7 @@ class Soak(GuestTest):
                 WebServer(PAGE) as server:
             echo = threading.Thread(target=self.echo, args=[guest])
             echo.start()
+            scenes.mount_share(guest, "msize=262144")
             status, lines = guest.try_run(
                 f"soak {SECONDS} {seed} {server.url} "
                 f"{hashlib.sha256(PAGE).hexdigest()}", SECONDS + PATIENCE)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of virtio rings in small restricted DMA pools, whose buffers cannot
- * be mapped because the pool is full.
+ * KUnit tests of virtio rings in small restricted DMA pools: of requests that
+ * cannot be mapped because the pool is full, and of lists of buffers that are
+ * mapped as one.
  *
  * The test plays the device: it takes what the ring says is available, and gives
  * it back as used. A request that failed must leave nothing there.
@@ -238,6 +239,301 @@ static void packed_indirect(struct kunit *test)
 	fail_everywhere(test);
 }
 
+/* What the device sees of a request: buffers in their order */
+struct view {
+	unsigned int nr;
+	struct {
+		u8 *at;
+		u32 len;
+		bool write;
+	} buf[BUFS];
+};
+
+static void see(struct view *view, u64 addr, u32 len, u16 flags)
+{
+	if (view->nr == BUFS)
+		return;
+	view->buf[view->nr].at = phys_to_virt(addr);
+	view->buf[view->nr].len = len;
+	view->buf[view->nr++].write = flags & VRING_DESC_F_WRITE;
+}
+
+static void look_split(struct fixture *f, struct view *view)
+{
+	struct vring_avail *avail =
+		phys_to_virt(virtqueue_get_avail_addr(f->vq));
+	struct vring_desc *desc = phys_to_virt(virtqueue_get_desc_addr(f->vq));
+	u16 i = le16_to_cpu(avail->ring[f->next % ENTRIES]);
+
+	if (le16_to_cpu(desc[i].flags) & VRING_DESC_F_INDIRECT) {
+		desc = phys_to_virt(le64_to_cpu(desc[i].addr));
+		i = 0;
+	}
+	for (;; i = le16_to_cpu(desc[i].next)) {
+		see(view, le64_to_cpu(desc[i].addr), le32_to_cpu(desc[i].len),
+		    le16_to_cpu(desc[i].flags));
+		if (!(le16_to_cpu(desc[i].flags) & VRING_DESC_F_NEXT))
+			return;
+	}
+}
+
+static void look_packed(struct fixture *f, struct view *view)
+{
+	struct vring_packed_desc *desc =
+		phys_to_virt(virtqueue_get_desc_addr(f->vq));
+	u16 i = f->next, n = 0;
+
+	if (le16_to_cpu(desc[i].flags) & VRING_DESC_F_INDIRECT) {
+		n = le32_to_cpu(desc[i].len) / sizeof(*desc);
+		desc = phys_to_virt(le64_to_cpu(desc[i].addr));
+		i = 0;
+	}
+	for (;; i = (i + 1) % ENTRIES) {
+		see(view, le64_to_cpu(desc[i].addr), le32_to_cpu(desc[i].len),
+		    le16_to_cpu(desc[i].flags));
+		if (n ? !--n :
+		    !(le16_to_cpu(desc[i].flags) & VRING_DESC_F_NEXT))
+			return;
+	}
+}
+
+static struct view look(struct fixture *f)
+{
+	struct view view = {};
+
+	if (f->packed)
+		look_packed(f, &view);
+	else
+		look_split(f, &view);
+	return view;
+}
+
+/* The device has used all of what is available, or one chain of a split ring. */
+static void use(struct fixture *f, const struct view *view, u32 len)
+{
+	struct vring_packed_desc *desc =
+		phys_to_virt(virtqueue_get_desc_addr(f->vq));
+	struct vring_used *used = phys_to_virt(virtqueue_get_used_addr(f->vq));
+	u16 first = f->next;
+
+	take(f);
+	if (f->packed)
+		desc[first].len = cpu_to_le32(len);
+	else
+		used->ring[first % ENTRIES].len = cpu_to_le32(len);
+}
+
+#define PIECE		1000
+#define STRIDE		SZ_2K
+#define PIECES		4
+
+static void list_of_pieces(struct fixture *f, struct scatterlist *sg)
+{
+	sg_init_table(sg, PIECES);
+	for (int i = 0; i < PIECES; i++)
+		sg_set_buf(&sg[i], f->buf + (PIECES - 1 - i) * STRIDE, PIECE);
+}
+
+static void expect_piece(struct kunit *test, int i, u8 value, size_t written)
+{
+	struct fixture *f = test->priv;
+	u8 *piece = f->buf + (PIECES - 1 - i) * STRIDE;
+
+	KUNIT_EXPECT_NULL(test, memchr_inv(piece, value, written));
+	KUNIT_EXPECT_NULL(test, memchr_inv(piece + written, 9,
+					   STRIDE - written));
+}
+
+/* A header, data that the device reads or writes, and a status */
+static void gather_request(struct kunit *test, bool packed, bool indirect)
+{
+	struct fixture *f = test->priv;
+	struct scatterlist header, data[PIECES], status;
+	struct scatterlist *sgs[] = { &header, data, &status };
+	u8 *head = f->buf + SZ_32K;
+	struct view view;
+	unsigned int len;
+
+	make_ring(test, packed, indirect);
+	KUNIT_ASSERT_TRUE(test, virtqueue_set_written_only(f->vq));
+	virtqueue_set_gather(f->vq, U32_MAX);
+	sg_init_one(&header, head, 16);
+	sg_init_one(&status, head + 16, 1);
+	for (int i = 0; i < 3 * ENTRIES; i++) {
+		u32 written = i % 2 ? 2 * PIECE + 500 : PIECES * PIECE + 1;
+
+		memset(f->buf, 9, SZ_32K);
+		memset(head, 1, 16);
+		list_of_pieces(f, data);
+		KUNIT_ASSERT_EQ(test, 0,
+				virtqueue_add_sgs(f->vq, sgs, 1, 2, f,
+						  GFP_KERNEL));
+		/* The lists are the driver's again */
+		KUNIT_EXPECT_PTR_EQ(test, sgs[1], &data[0]);
+		view = look(f);
+		KUNIT_ASSERT_EQ(test, view.nr, 3);
+		KUNIT_EXPECT_EQ(test, view.buf[1].len, PIECES * PIECE);
+		KUNIT_EXPECT_TRUE(test, view.buf[1].write);
+		for (int j = 0; j < PIECES; j++)
+			memset(view.buf[1].at + j * PIECE, 20 + j, PIECE);
+		*view.buf[2].at = 7;
+		use(f, &view, written);
+		KUNIT_ASSERT_PTR_EQ(test, virtqueue_get_buf(f->vq, &len), f);
+		KUNIT_EXPECT_EQ(test, len, written);
+		for (int j = 0; j < PIECES; j++)
+			expect_piece(test, j, 20 + j,
+				     clamp_t(int, written - j * PIECE, 0,
+					     PIECE));
+		KUNIT_EXPECT_EQ(test, head[16], 7);
+		KUNIT_ASSERT_EQ(test, f->vq->num_free, ENTRIES);
+	}
+}
+
+/* No more in a buffer than the device takes, and nothing stays mapped. */
+static void gather_runs(struct kunit *test, bool packed, bool indirect)
+{
+	struct fixture *f = test->priv;
+	struct scatterlist data[PIECES];
+	struct view view;
+	unsigned int len;
+
+	make_ring(test, packed, indirect);
+	virtqueue_set_gather(f->vq, 3 * PIECE);
+	for (int i = 0; i < 3 * ENTRIES; i++) {
+		for (int j = 0; j < PIECES; j++)
+			memset(f->buf + (PIECES - 1 - j) * STRIDE, j, STRIDE);
+		list_of_pieces(f, data);
+		KUNIT_ASSERT_EQ(test, 0,
+				virtqueue_add_outbuf(f->vq, data, PIECES, f,
+						     GFP_KERNEL));
+		view = look(f);
+		KUNIT_ASSERT_EQ(test, view.nr, 2);
+		KUNIT_EXPECT_EQ(test, view.buf[0].len, 3 * PIECE);
+		KUNIT_EXPECT_EQ(test, view.buf[1].len, PIECE);
+		for (int j = 0; j < PIECES; j++)
+			KUNIT_EXPECT_NULL(test, memchr_inv(view.buf[j / 3].at +
+							   j % 3 * PIECE,
+							   j, PIECE));
+		if (i % 2) {
+			use(f, &view, 0);
+			KUNIT_ASSERT_PTR_EQ(test,
+					    virtqueue_get_buf(f->vq, &len), f);
+		} else {
+			/* The device is reset instead */
+			KUNIT_ASSERT_PTR_EQ(test,
+					    virtqueue_detach_unused_buf(f->vq),
+					    f);
+			vring_del_virtqueue(f->vq);
+			f->next = 0;
+			make_ring(test, packed, indirect);
+			virtqueue_set_gather(f->vq, 3 * PIECE);
+		}
+		KUNIT_ASSERT_EQ(test, f->vq->num_free, ENTRIES);
+	}
+}
+
+/* A buffer that is longer than the device takes is left to the driver. */
+static void gather_too_long(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct scatterlist data[PIECES];
+
+	make_ring(test, false, true);
+	virtqueue_set_gather(f->vq, PIECE - 1);
+	list_of_pieces(f, data);
+	KUNIT_ASSERT_EQ(test, 0,
+			virtqueue_add_outbuf(f->vq, data, PIECES, f,
+					     GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, look(f).nr, PIECES);
+	KUNIT_ASSERT_PTR_EQ(test, virtqueue_detach_unused_buf(f->vq), f);
+}
+
+static void split_direct_gather(struct kunit *test)
+{
+	gather_request(test, false, false);
+}
+
+static void split_indirect_gather(struct kunit *test)
+{
+	gather_request(test, false, true);
+}
+
+static void packed_direct_gather(struct kunit *test)
+{
+	gather_request(test, true, false);
+}
+
+static void packed_indirect_gather(struct kunit *test)
+{
+	gather_request(test, true, true);
+}
+
+static void split_direct_runs(struct kunit *test)
+{
+	gather_runs(test, false, false);
+}
+
+static void split_indirect_runs(struct kunit *test)
+{
+	gather_runs(test, false, true);
+}
+
+static void packed_direct_runs(struct kunit *test)
+{
+	gather_runs(test, true, false);
+}
+
+static void packed_indirect_runs(struct kunit *test)
+{
+	gather_runs(test, true, true);
+}
+
+#define RINGS		3
+
+/* Add lists of 12 KiB until the pool is full, and return how many there are. */
+static unsigned int fill_pool(struct fixture *f, struct virtqueue *vqs[])
+{
+	struct scatterlist data[BUFS];
+	unsigned int count = 0;
+
+	sg_init_table(data, BUFS);
+	for (int i = 0; i < BUFS; i++)
+		sg_set_buf(&data[i], f->buf + i * SZ_4K, SZ_2K);
+	for (int i = 0; i < RINGS * ENTRIES; i++)
+		count += !virtqueue_add_outbuf(vqs[i / ENTRIES], data, BUFS, f,
+					       GFP_KERNEL);
+	return count;
+}
+
+/* There are more lists than fit. What is refused leaves nothing behind. */
+static void gather_in_full_pool(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct virtqueue *vqs[RINGS];
+	unsigned int count = 0;
+
+	for (int i = 0; i < RINGS; i++) {
+		make_ring(test, false, true);
+		virtqueue_set_gather(f->vq, U32_MAX);
+		vqs[i] = f->vq;
+		f->vq = NULL;
+	}
+	for (int i = 0; i < 3; i++) {
+		unsigned int before = count;
+
+		count = fill_pool(f, vqs);
+		KUNIT_EXPECT_GT(test, count, ENTRIES);
+		KUNIT_EXPECT_LT(test, count, RINGS * ENTRIES);
+		if (i)
+			KUNIT_EXPECT_EQ(test, count, before);
+		for (int j = 0; j < RINGS; j++)
+			while (virtqueue_detach_unused_buf(vqs[j]))
+				;
+	}
+	for (int i = 0; i < RINGS; i++)
+		vring_del_virtqueue(vqs[i]);
+}
+
 static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(split_direct),
 	KUNIT_CASE(split_indirect),
@@ -245,6 +541,16 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(packed_indirect),
 	KUNIT_CASE(split_small_pool),
 	KUNIT_CASE(packed_small_pool),
+	KUNIT_CASE(split_direct_gather),
+	KUNIT_CASE(split_indirect_gather),
+	KUNIT_CASE(packed_direct_gather),
+	KUNIT_CASE(packed_indirect_gather),
+	KUNIT_CASE(split_direct_runs),
+	KUNIT_CASE(split_indirect_runs),
+	KUNIT_CASE(packed_direct_runs),
+	KUNIT_CASE(packed_indirect_runs),
+	KUNIT_CASE(gather_too_long),
+	KUNIT_CASE(gather_in_full_pool),
 	{}
 };
 

@@ -233,6 +233,8 @@ int restricted_dma_configure(struct device *dev)
 		/* Its domain has changed since: it has no direct mappings */
 		if (pool)
 			restricted_dma_pool_detach(dev);
+		if (get_dma_ops(dev) && READ_ONCE(restricted_dma_default))
+			dev_notice(dev, "has DMA operations of its own: the default pool does not restrict them\n");
 		return 0;
 	}
 
