@@ -3,13 +3,13 @@
 
 import os
 import re
-import subprocess
 import tempfile
 from argparse import Namespace
 from pathlib import Path
 from typing import List, Tuple
 
 from base import opened
+from checkpatch import checkpatch, forget_old
 from export import COMMITTER, write_mails
 from plumbing import commits_between, git, rev
 from progress import say
@@ -17,7 +17,6 @@ from testbed import places
 from testbed.failure import Failure
 from tree import Tree
 
-CHECKPATCH = {"qemu": [], "linux": ["--strict", "--show-types"]}
 PREFIX = re.compile(r"[A-Za-z0-9_./,{}*+-]+( [A-Za-z0-9_./-]+)?: \S")
 TITLE_MAX = 76
 
@@ -36,7 +35,8 @@ def check(args: Namespace) -> int:
                 bad += not good
                 say(f"{'ok' if good else 'not ok'} {number} {mail.name}")
                 for line in report:
-                    say(f"#   {line.replace(f'{mail.parent}/', '')}".rstrip())
+                    say(f"#   {line}".rstrip())
+    forget_old()
     say(f"1..{len(mails)}")
     return 1 if bad else 0
 
@@ -72,19 +72,3 @@ def form_faults(tree: Tree, commit: str) -> List[str]:
     if f"\nSigned-off-by: {author}\n" not in body:
         faults.append(f"Signed-off-by of the author {author} is missing")
     return faults
-
-
-def checkpatch(tree: Tree, folder: Path, mail: Path) -> Tuple[int, List[str]]:
-    """Runs the tree's own checkpatch; gives (errors, lines of its report)."""
-    done = subprocess.run(
-        ["perl", "scripts/checkpatch.pl", "--color=never",
-         *CHECKPATCH[tree.name], mail], cwd=folder,
-        # its helpers are written for the distribution's python3
-        env={**os.environ, "PATH": f"/usr/bin:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    text = done.stdout.decode(errors="replace")
-    total = re.search(r"^total: (\d+) errors", text, re.M)
-    if not total:
-        first, *_ = text.strip().split("\n")
-        raise Failure(f"checkpatch gave no result for {mail}: {first}")
-    return int(total.group(1)), text[:total.start()].splitlines()

@@ -49,6 +49,7 @@ class Series(Scratch):
         super().setUp()
         self.env.update(RDP_TOP=str(self.top),
                         RDP_BUILD=str(self.path("build")),
+                        RDP_CACHE=str(self.path("cache")),
                         GIT_CONFIG_GLOBAL=str(self.path("gitconfig")))
         self.put("gitconfig", f"[user]\nname={NAME}\nemail={MAIL}\n"
                  "[diff]\nnoprefix=true\nmnemonicPrefix=true\n")
@@ -936,6 +937,33 @@ exec {real} "$@"
         self.checkpatch(1)
         self.commit("mem: good", **{"old.c": "1\n"})
         self.assertIn("not ok 1 ", self.check_fails())
+
+    def judged(self) -> int:
+        """Checks the series, and says how many mails checkpatch judged."""
+        log = self.path("judged")
+        log.write_text("")
+        self.series("check", "qemu")
+        return len(log.read_text().splitlines())
+
+    def test_check_judges_once(self):
+        """A mail is judged again when its text has changed, or the tree."""
+        self.put("upstream/scripts/checkpatch.pl",
+                 f'open(my $log, ">>", "{self.path("judged")}");\n'
+                 'print $log "$ARGV[-1]\\n";\n'
+                 'print "$ARGV[-1]:1: CHECK: fine\\n";\n'
+                 'print "total: 0 errors, 0 warnings\\n";\n')
+        shutil.rmtree(self.path("build/qemu"))
+        self.series("apply", "qemu", "--src", self.path("upstream"))
+        self.commit("mem: one", **{"old.c": "1\n"})
+        self.commit("mem: two", **{"sub/other.c": "2\n"})
+        self.series("refresh", "qemu")
+        self.assertEqual(self.judged(), 2)
+        self.assertEqual(self.judged(), 0)
+        self.assertIn("#   0002-mem-two.patch:1: CHECK: fine\n",
+                      self.series("check", "qemu"))
+        self.git("commit", "-q", "--amend", "-s", "-m", "mem: other two")
+        self.series("refresh", "qemu", "--drop")
+        self.assertEqual(self.judged(), 1)
 
     def test_check_form(self):
         self.checkpatch(0)
