@@ -2,8 +2,10 @@
 /*
  * kexec KERNEL INITRAMFS COMMAND-LINE: loads a kernel.
  * kexec --start: replaces the running kernel with it.
+ * kexec --crash KERNEL INITRAMFS COMMAND-LINE: loads one for when this one panics.
  */
 #include <fcntl.h>
+#include <linux/kexec.h>
 #include <linux/reboot.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,14 +21,15 @@ static int start(void)
     return 1;
 }
 
-static int load(const char *kernel, const char *initramfs, const char *line)
+static int load(const char *kernel, const char *initramfs, const char *line,
+                unsigned long flags)
 {
     int kernel_fd = open(kernel, O_RDONLY);
     int initramfs_fd = open(initramfs, O_RDONLY);
 
     if (kernel_fd < 0 || initramfs_fd < 0 ||
         syscall(SYS_kexec_file_load, kernel_fd, initramfs_fd,
-                strlen(line) + 1, line, 0UL)) {
+                strlen(line) + 1, line, flags)) {
         perror("kexec: load");
         return 1;
     }
@@ -39,8 +42,12 @@ int main(int argc, char **argv)
         return start();
     }
     if (argc == 4) {
-        return load(argv[1], argv[2], argv[3]);
+        return load(argv[1], argv[2], argv[3], 0);
     }
-    fprintf(stderr, "usage: kexec KERNEL INITRAMFS COMMAND-LINE | --start\n");
+    if (argc == 5 && !strcmp(argv[1], "--crash")) {
+        return load(argv[2], argv[3], argv[4], KEXEC_FILE_ON_CRASH);
+    }
+    fprintf(stderr, "usage: kexec [--crash] KERNEL INITRAMFS COMMAND-LINE\n"
+            "       kexec --start\n");
     return 2;
 }

@@ -41,6 +41,7 @@ class Guest(Process):
         super().__init__(machine, logs / f"{name}.qemu.log",
                          ["control", *chardevs])
         self._control = Lines(self.socket("control"))
+        self._first_line = 0
         try:
             self.release = self._ready(boot_seconds)
         except Failure:
@@ -85,16 +86,40 @@ class Guest(Process):
         self._send(command)
         self.release = self._ready(seconds)
 
+    def crash(self, seconds: float = BOOT_SECONDS) -> None:
+        """Lets the kernel panic, and waits for the one that then boots.
+
+        What the first one said in its panic is no complaint.
+        """
+        self._check()
+        self.restart("echo c >/proc/sysrq-trigger", seconds)
+        lines = self._console_lines()
+        self._first_line = max(number for number, line in enumerate(lines)
+                               if "Linux version" in line)
+
+    def hibernate(self) -> None:
+        """Lets the guest write its image, and waits for QEMU to end.
+
+        With resume= a machine with the same disks goes on as 'Resumed'.
+        """
+        self._send("echo shutdown >/sys/power/disk; "
+                   "echo disk >/sys/power/state")
+        self.wait()
+        self._check()
+
     def power_off(self) -> None:
         """Ends the guest; fails if its kernel ever complained."""
         self._send("poweroff -f")
         self.wait()
+        self._check()
+
+    def _check(self) -> None:
         for line in self.complaints():
             raise self._failure(f"the kernel says '{line}'")
 
     def complaints(self) -> List[str]:
         """Lines in which the kernel reports bugs or device errors."""
-        return [line for line in self._console_lines()
+        return [line for line in self._console_lines()[self._first_line:]
                 if COMPLAINT.search(line)]
 
     def _send(self, command: str) -> None:
@@ -141,3 +166,17 @@ class Destination(Guest):
 
     def _ready(self, seconds: float) -> str:
         return ""
+
+
+class Resumed(Guest):
+    """A machine that goes on where another one hibernated."""
+
+    def _ready(self, seconds: float) -> str:
+        """Waits for the end of the command that hibernated."""
+        end = time.monotonic() + seconds
+        while True:
+            kind, _, rest = self._next("resume", end).partition(" ")
+            if kind == "ready":
+                raise self._failure("the guest has booted instead of resuming")
+            if kind == "exit":
+                return rest

@@ -43,7 +43,6 @@
 /* The header and the answer of a SCSI request, 51 and 108 bytes, fit */
 #define ENTRY_SIZE	256U
 #define ENTRY_ALIGN	16U
-#define MAX_BUFFER	128U
 #define MAX_IN		2U
 
 /*
@@ -191,7 +190,7 @@ bool virtio_bounce_map(struct virtio_bounce *bounce, unsigned int head,
 	unsigned int offset;
 	void *copy;
 
-	if (!bounce || head >= bounce->num || sg->length > MAX_BUFFER ||
+	if (!bounce || head >= bounce->num || sg->length > VIRTIO_BOUNCE_MAX ||
 	    PageHighMem(sg_page(sg)))
 		return false;
 

@@ -13,6 +13,9 @@ struct device;
 struct scatterlist;
 struct virtio_bounce;
 
+/* Longer buffers are mapped, in bytes */
+#define VIRTIO_BOUNCE_MAX	128U
+
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 
 struct virtio_bounce *virtio_bounce_create(struct device *dev,

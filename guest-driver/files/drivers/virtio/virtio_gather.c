@@ -12,7 +12,8 @@
  * descriptor to look at. A driver asks for it with virtqueue_set_gather(), as the
  * device may limit the length of a buffer.
  *
- * The longest list of a request is replaced. It becomes a few runs, each of which
+ * The longest list of a request is replaced, unless all its buffers are small:
+ * virtio_bounce.c has room for these. It becomes a few runs, each of which
  * has as many of its buffers as may be in one, and the ring takes these for
  * buffers that were mapped before. If there is no room for a run, which needs free
  * memory in a row, nothing is replaced.
@@ -31,10 +32,12 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-restricted-gather.h>
 #include <linux/export.h>
+#include <linux/memremap.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include "virtio_bounce.h"
 #include "virtio_gather.h"
 
 #define MAX_RUNS	4
@@ -92,11 +95,14 @@ static bool divide(struct virtio_gather *gather, u32 max_len)
 {
 	struct dma_restricted_piece *piece = gather->pieces;
 	struct scatterlist *run = NULL;
+	bool small = true;
 
 	sg_init_table(gather->runs, MAX_RUNS);
 	for (struct scatterlist *sg = gather->original; sg; sg = sg_next(sg)) {
-		if (sg->length > max_len)
+		/* The memory of another device is not copied */
+		if (sg->length > max_len || is_pci_p2pdma_page(sg_page(sg)))
 			return false;
+		small = small && sg->length <= VIRTIO_BOUNCE_MAX;
 		if (!run || sg->length > max_len - run->length) {
 			if (gather->nr_runs == MAX_RUNS)
 				return false;
@@ -112,7 +118,7 @@ static bool divide(struct virtio_gather *gather, u32 max_len)
 		};
 	}
 	sg_mark_end(run);
-	return true;
+	return !small;
 }
 
 /* Undo the first @nr_runs, whose buffers get the first bytes. */
@@ -170,11 +176,14 @@ struct virtio_gather *virtio_gather_map(struct virtio_gather_request *request,
 	struct virtio_gather *gather;
 	unsigned int list, length;
 
+	/* It is not worth the last memory there is */
+	gfp &= ~__GFP_HIGH;
+	gfp |= __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN;
+
 	list = longest_list(request, &length);
 	if (length < 2)
 		return NULL;
-	gather = kmalloc(struct_size(gather, pieces, length),
-			 gfp | __GFP_NOWARN);
+	gather = kmalloc(struct_size(gather, pieces, length), gfp);
 	if (!gather)
 		return NULL;
 
@@ -185,7 +194,9 @@ struct virtio_gather *virtio_gather_map(struct virtio_gather_request *request,
 	gather->written_only = request->written_only;
 	gather->written = 0;
 	gather->nr_runs = 0;
-	if (!divide(gather, request->max_len) || !map_runs(gather)) {
+	if (!divide(gather, request->max_len) ||
+	    request->entries - length + gather->nr_runs > request->room ||
+	    !map_runs(gather)) {
 		kfree(gather);
 		return NULL;
 	}

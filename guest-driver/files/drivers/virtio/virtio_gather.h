@@ -20,6 +20,7 @@ struct virtio_gather;
  * @out:	How many of them the device reads. They come first.
  * @total:	How many lists there are.
  * @entries:	How many entries all lists have, corrected if one is replaced.
+ * @room:	How many entries the queue has room for.
  * @max_len:	No buffer for the device may have more bytes.
  * @written_only: Is what the device does not write of no interest?
  */
@@ -29,6 +30,7 @@ struct virtio_gather_request {
 	unsigned int out;
 	unsigned int total;
 	unsigned int entries;
+	unsigned int room;
 	u32 max_len;
 	bool written_only;
 };

@@ -24,6 +24,8 @@
 #include <linux/virtio_ring.h>
 
 #define POOL_SIZE	SZ_256K
+/* Large enough for coherent memory of queues */
+#define LARGE_POOL	SZ_4M
 #define ENTRIES		8
 /* What a device offers, and what is used of it in the smallest pools */
 #define LARGE		1024
@@ -42,13 +44,13 @@ struct fixture {
 	bool wrap;
 };
 
-static struct restricted_dma_pool *new_pool(struct kunit *test)
+static struct restricted_dma_pool *new_pool(struct kunit *test, size_t size)
 {
 	/* Never freed, as pools stay */
-	void *vaddr = alloc_pages_exact(POOL_SIZE, GFP_KERNEL | __GFP_ZERO);
+	void *vaddr = alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO);
 	struct restricted_dma_desc desc = {
 		.name = "kunit-ring",
-		.size = POOL_SIZE,
+		.size = size,
 		.nid = NUMA_NO_NODE,
 	};
 	struct restricted_dma_pool *pool;
@@ -72,7 +74,8 @@ static int ring_test_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0,
 			dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
 	KUNIT_ASSERT_EQ(test, 0,
-			restricted_dma_pool_attach(new_pool(test), dev));
+			restricted_dma_pool_attach(new_pool(test, POOL_SIZE),
+						   dev));
 
 	f->vdev.dev.parent = dev;
 	INIT_LIST_HEAD(&f->vdev.vqs);
@@ -448,6 +451,23 @@ static void gather_too_long(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, virtqueue_detach_unused_buf(f->vq), f);
 }
 
+/* What virtio_bounce.c takes is left to it. */
+static void gather_small(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct scatterlist data[2];
+
+	make_ring(test, false, true);
+	virtqueue_set_gather(f->vq, U32_MAX);
+	sg_init_table(data, 2);
+	sg_set_buf(&data[0], f->buf, 66);
+	sg_set_buf(&data[1], f->buf + PIECE, 128);
+	KUNIT_ASSERT_EQ(test, 0, virtqueue_add_outbuf(f->vq, data, 2, f,
+						      GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, look(f).nr, 2);
+	KUNIT_ASSERT_PTR_EQ(test, virtqueue_detach_unused_buf(f->vq), f);
+}
+
 static void split_direct_gather(struct kunit *test)
 {
 	gather_request(test, false, false);
@@ -486,6 +506,56 @@ static void packed_direct_runs(struct kunit *test)
 static void packed_indirect_runs(struct kunit *test)
 {
 	gather_runs(test, true, true);
+}
+
+/*
+ * Header, status and table of a request are in coherent memory. So it takes as
+ * much of the pool as its data, which is in one piece.
+ */
+static void expect_one_mapping(struct kunit *test, bool packed,
+			       struct scatterlist *data)
+{
+	struct fixture *f = test->priv;
+	struct device *dev = f->vdev.dev.parent;
+	struct scatterlist header, status;
+	struct scatterlist *sgs[] = { &header, data, &status };
+	unsigned long used;
+	size_t size = 0;
+
+	for (struct scatterlist *sg = data; sg; sg = sg_next(sg))
+		size += sg->length;
+	sg_init_one(&header, f->buf, 16);
+	sg_init_one(&status, f->buf + 16, 1);
+	make_ring(test, packed, true);
+	virtqueue_set_gather(f->vq, U32_MAX);
+	used = swiotlb_restricted_used(dev->dma_io_tlb_mem);
+	KUNIT_ASSERT_EQ(test, 0, virtqueue_add_sgs(f->vq, sgs, 1, 2, f,
+						   GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, swiotlb_restricted_used(dev->dma_io_tlb_mem),
+			used + (size >> IO_TLB_SHIFT));
+	KUNIT_EXPECT_PTR_EQ(test, virtqueue_detach_unused_buf(f->vq), f);
+	KUNIT_EXPECT_EQ(test, swiotlb_restricted_used(dev->dma_io_tlb_mem),
+			used);
+	vring_del_virtqueue(f->vq);
+	f->vq = NULL;
+}
+
+static void request_takes_one_mapping(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct scatterlist page, pages[PIECES];
+
+	KUNIT_ASSERT_EQ(test, 0,
+			restricted_dma_pool_attach(new_pool(test, LARGE_POOL),
+						   f->vdev.dev.parent));
+	sg_init_one(&page, f->buf + SZ_4K, SZ_4K);
+	sg_init_table(pages, PIECES);
+	for (int i = 0; i < PIECES; i++)
+		sg_set_buf(&pages[i], f->buf + (PIECES - i) * SZ_4K, SZ_4K);
+	expect_one_mapping(test, false, &page);
+	expect_one_mapping(test, true, &page);
+	expect_one_mapping(test, false, pages);
+	expect_one_mapping(test, true, pages);
 }
 
 #define RINGS		3
@@ -534,6 +604,26 @@ static void gather_in_full_pool(struct kunit *test)
 		vring_del_virtqueue(vqs[i]);
 }
 
+/* The device can write to the table, but that has no effect on the driver. */
+static void device_links_chains(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct vring_desc *desc;
+	unsigned int len;
+
+	make_ring(test, false, false);
+	desc = phys_to_virt(virtqueue_get_desc_addr(f->vq));
+	KUNIT_ASSERT_EQ(test, 0, add(f, 2, SZ_1K));
+	KUNIT_ASSERT_EQ(test, 0, add(f, 2, SZ_1K));
+	desc[1].flags |= cpu_to_le16(VRING_DESC_F_NEXT);
+	desc[3].flags |= cpu_to_le16(VRING_DESC_F_NEXT);
+	KUNIT_ASSERT_EQ(test, take(f), 2);
+	KUNIT_ASSERT_PTR_EQ(test, virtqueue_get_buf(f->vq, &len), f);
+	KUNIT_EXPECT_EQ(test, f->vq->num_free, ENTRIES - 2);
+	KUNIT_ASSERT_PTR_EQ(test, virtqueue_get_buf(f->vq, &len), f);
+	KUNIT_EXPECT_EQ(test, f->vq->num_free, ENTRIES);
+}
+
 static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(split_direct),
 	KUNIT_CASE(split_indirect),
@@ -550,7 +640,10 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(packed_direct_runs),
 	KUNIT_CASE(packed_indirect_runs),
 	KUNIT_CASE(gather_too_long),
+	KUNIT_CASE(gather_small),
+	KUNIT_CASE(device_links_chains),
 	KUNIT_CASE(gather_in_full_pool),
+	KUNIT_CASE(request_takes_one_mapping),
 	{}
 };
 

@@ -10,7 +10,8 @@
  *   pool         | A | B | C |
  *
  * The device gets one address, and the pool is searched once. There is nothing
- * between the buffers; the first one begins at a page.
+ * between the buffers. The first one begins at a page, if all of them have one
+ * together.
  *
  * A mapping of this kind has no buffer of its own. The caller keeps the list of
  * the pieces, in memory that the device does not see, and gives it back with the
@@ -28,6 +29,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-restricted-gather.h>
 #include <linux/export.h>
+#include <linux/kmsan.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
@@ -95,6 +97,10 @@ dma_addr_t dma_restricted_gather(struct device *dev,
 		return DMA_MAPPING_ERROR;
 	}
 	trace_swiotlb_bounced(dev, phys_to_dma(dev, pieces->addr), size);
+	for (unsigned int i = 0; i < nr; i++)
+		kmsan_handle_dma(pfn_to_page(PHYS_PFN(pieces[i].addr)),
+				 offset_in_page(pieces[i].addr), pieces[i].len,
+				 dir);
 
 	if (dir != DMA_FROM_DEVICE)
 		copy_pieces(vaddr, pieces, size, DMA_TO_DEVICE);
