@@ -12,8 +12,6 @@ import socket
 import struct
 from pathlib import Path
 
-from .failure import Failure
-
 NAME, HOST, GUEST = "rdptap", "10.9.0.1", "10.9.0.2"
 DEVICE = Path("/dev/net/tun")
 CLONE_NEWNET = 0x40000000
@@ -24,11 +22,14 @@ IFF_UP = 0x1
 
 
 def enter() -> None:
-    """Moves this thread, and what it starts, to a namespace with the tap."""
+    """Moves this thread, and what it starts, to a namespace with the tap.
+
+    An OSError says why that is not possible: it takes root, and the device.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET):
-        raise Failure("no network namespace: "
-                      f"{os.strerror(ctypes.get_errno())}")
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "a network namespace")
     _create()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for request, address in ((SIOCSIFADDR, HOST),
