@@ -435,6 +435,53 @@ static void gather_runs(struct kunit *test, bool packed, bool indirect)
 	}
 }
 
+/* What the device has written goes to the first bytes of all runs together. */
+static void gather_written(struct kunit *test)
+{
+	const u32 written = 3 * PIECE + 200;
+	struct fixture *f = test->priv;
+	struct scatterlist data[PIECES];
+	struct view view;
+	unsigned int len;
+
+	make_ring(test, false, true);
+	KUNIT_ASSERT_TRUE(test, virtqueue_set_written_only(f->vq));
+	virtqueue_set_gather(f->vq, 2 * PIECE);
+	memset(f->buf, 9, SZ_32K);
+	list_of_pieces(f, data);
+	KUNIT_ASSERT_EQ(test, 0, virtqueue_add_inbuf(f->vq, data, PIECES, f,
+						     GFP_KERNEL));
+	view = look(f);
+	KUNIT_ASSERT_EQ(test, view.nr, 2);
+	for (int i = 0; i < 2; i++)
+		memset(view.buf[i].at, 20 + i, 2 * PIECE);
+	use(f, &view, written);
+	KUNIT_ASSERT_PTR_EQ(test, virtqueue_get_buf(f->vq, &len), f);
+	for (int i = 0; i < PIECES; i++)
+		expect_piece(test, i, 20 + i / 2,
+			     min(written - i * PIECE, (u32)PIECE));
+}
+
+/* One list is mapped as one buffer, but there is no room for the other. */
+static void gather_for_nothing(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct device *dev = f->vdev.dev.parent;
+	struct scatterlist data[PIECES], huge;
+	struct scatterlist *sgs[] = { data, &huge };
+	unsigned long used;
+
+	make_ring(test, false, true);
+	virtqueue_set_gather(f->vq, U32_MAX);
+	list_of_pieces(f, data);
+	sg_init_one(&huge, f->buf, 2 * POOL_SIZE);
+	used = swiotlb_restricted_used(dev->dma_io_tlb_mem);
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			virtqueue_add_sgs(f->vq, sgs, 2, 0, f, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, used,
+			swiotlb_restricted_used(dev->dma_io_tlb_mem));
+}
+
 /* A buffer that is longer than the device takes is left to the driver. */
 static void gather_too_long(struct kunit *test)
 {
@@ -639,6 +686,8 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(split_indirect_runs),
 	KUNIT_CASE(packed_direct_runs),
 	KUNIT_CASE(packed_indirect_runs),
+	KUNIT_CASE(gather_written),
+	KUNIT_CASE(gather_for_nothing),
 	KUNIT_CASE(gather_too_long),
 	KUNIT_CASE(gather_small),
 	KUNIT_CASE(device_links_chains),

@@ -233,6 +233,29 @@ static void full_pool_fails(struct kunit *test)
 				       DMA_TO_DEVICE, 0);
 }
 
+/* They leave whole pages to those that need them. */
+static void short_lists_share_pages(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	dma_addr_t addr[4], first = DMA_MAPPING_ERROR, last = 0;
+
+	f->pieces[0].addr = virt_to_phys(f->buf);
+	f->pieces[0].len = 66;
+	f->pieces[1].addr = virt_to_phys(f->buf) + SZ_4K;
+	f->pieces[1].len = 300;
+	for (int i = 0; i < ARRAY_SIZE(addr); i++) {
+		addr[i] = dma_restricted_gather(f->dev, f->pieces, 2,
+						DMA_TO_DEVICE, 0);
+		KUNIT_ASSERT_EQ(test, 0, dma_mapping_error(f->dev, addr[i]));
+		first = min(first, addr[i]);
+		last = max(last, addr[i]);
+	}
+	KUNIT_EXPECT_LT(test, last - first, SZ_4K);
+	for (int i = 0; i < ARRAY_SIZE(addr); i++)
+		dma_restricted_scatter(f->dev, addr[i], f->pieces, 2,
+				       DMA_TO_DEVICE, 0);
+}
+
 /* A page in front of another one cannot keep the bits of its address. */
 static void min_align_mask_is_refused(struct kunit *test)
 {
@@ -257,6 +280,7 @@ static struct kunit_case restricted_gather_cases[] = {
 	KUNIT_CASE(device_writes_pieces),
 	KUNIT_CASE(device_writes_to_zeros),
 	KUNIT_CASE(full_pool_fails),
+	KUNIT_CASE(short_lists_share_pages),
 	KUNIT_CASE(min_align_mask_is_refused),
 	{}
 };
