@@ -18,7 +18,7 @@ BYTES = 8 * MIB + 12345
 SENDERS = 4
 PORT = 5000
 PATIENCE = 120
-# Most of a packet that is not divided
+# Bytes in a packet that nobody has to divide
 MTU = 1500
 
 

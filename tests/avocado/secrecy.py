@@ -34,8 +34,9 @@ class Secrecy(GuestTest):
 
         The guest writes a marker to most of its memory and frees it.  Then it
         reads from each disk into newly allocated pages, which have the marker
-        in them, from a 9p share, and downloads something with each card.  Finally it writes the
-        marker to a disk, to show that the test would have noticed.
+        in them, reads from a 9p share, and downloads something with each card.
+        Finally it writes the marker to a disk, to show that the test would
+        have noticed.
         """
         with self.start(self.machine_with_all()) as guest:
             guest.run(f"yes {MARKER.decode()} | head -c {CHUNK * MIB} "
