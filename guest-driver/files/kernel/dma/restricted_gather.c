@@ -35,7 +35,6 @@
 #include <linux/swiotlb.h>
 #include <trace/events/swiotlb.h>
 #include "swiotlb_buffer.h"
-#include "swiotlb_slots.h"
 
 static size_t total_size(const struct dma_restricted_piece *pieces,
 			 unsigned int nr)
@@ -143,7 +142,6 @@ void dma_restricted_scatter(struct device *dev, dma_addr_t addr,
 		copy_pieces(pool->vaddr + (phys - pool->start), pieces, written,
 			    DMA_FROM_DEVICE);
 	}
-	dev_WARN_ONCE(dev, !swiotlb_slots_give(pool->slots, phys - pool->start),
-		      "nothing is mapped at %pad\n", &addr);
+	swiotlb_give_buffer(dev, phys);
 }
 EXPORT_SYMBOL_GPL(dma_restricted_scatter);

@@ -22,6 +22,7 @@ size_t swiotlb_reserve_idle(struct io_tlb_mem *mem,
 			    size_t (*count)(struct swiotlb_slots *slots));
 struct io_tlb_pool *swiotlb_reserve_for(struct device *dev,
 					enum dma_data_direction dir);
+struct io_tlb_pool *swiotlb_find_reserve(struct device *dev, phys_addr_t paddr);
 
 #else
 
@@ -39,6 +40,12 @@ swiotlb_reserve_idle(struct io_tlb_mem *mem,
 
 static inline struct io_tlb_pool *
 swiotlb_reserve_for(struct device *dev, enum dma_data_direction dir)
+{
+	return NULL;
+}
+
+static inline struct io_tlb_pool *
+swiotlb_find_reserve(struct device *dev, phys_addr_t paddr)
 {
 	return NULL;
 }
