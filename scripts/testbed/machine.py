@@ -138,6 +138,18 @@ class Machine:
         self.image("image0", path, writable)
         return self.virtio("blk", "disk0", "drive=image0")
 
+    def vhost_disk(self, ident: str, path: Path,
+                   pooled: bool = True) -> "Machine":
+        """Adds a disk whose back end listens on a socket.
+
+        Without the pool, it needs all memory: see share_memory().
+        """
+        self.add("-chardev", f"socket,id={ident}-socket,path={path},"
+                             "reconnect-ms=100")
+        return self.device("vhost-user-blk-pci", ident,
+                           f"chardev={ident}-socket,num-queues=1",
+                           pooled=pooled)
+
     def nvme(self, path: Path, writable: bool = True) -> "Machine":
         """Adds an NVMe disk, which is not a virtio device."""
         self.image("nvme", path, writable)

@@ -226,7 +226,6 @@ static const Refusal refusals[] = {
       "-device virtio-crypto-pci,cryptodev=crypt0," WITH,
       { "crypt0", "restricted-dma-pool", "vhost" }, "virtio-crypto-pci" },
     /* Those that leave everything to vhost need no back end here */
-    VHOST("vhost-user-blk-pci", ""),
     VHOST("vhost-user-scsi-pci", ""),
     VHOST("vhost-user-fs-pci", "tag=tag,"),
     VHOST("vhost-user-gpu-pci", ""),

@@ -10,8 +10,8 @@
 #include "qobject/qnum.h"
 #include "guest.h"
 
-static void file_init(RdpFile *file, const char *dir, const char *name,
-                      size_t size, uint32_t seed)
+void rdp_file_init(RdpFile *file, const char *dir, const char *name,
+                   size_t size, uint32_t seed)
 {
     uint32_t *words;
     size_t i;
@@ -34,7 +34,7 @@ static void file_init(RdpFile *file, const char *dir, const char *name,
     }
 }
 
-static void file_cleanup(RdpFile *file)
+void rdp_file_cleanup(RdpFile *file)
 {
     munmap(file->now, file->size);
     g_free(file->path);
@@ -144,10 +144,10 @@ RdpGuest *rdp_vstart(const char *machine, const char *devices, va_list ap)
     g_autofree char *dir = g_dir_make_tmp("restricted-dma-XXXXXX", &err);
 
     g_assert_no_error(err);
-    file_init(&guest->ram, dir, "ram", RDP_RAM_SIZE, 0);
-    file_init(&guest->neighbour, dir, "pool", RDP_NEIGHBOUR_SIZE,
-              0x10000000);
-    file_init(&guest->disk, dir, "disk", RDP_DISK_SIZE, 0x20000000);
+    rdp_file_init(&guest->ram, dir, "ram", RDP_RAM_SIZE, 0);
+    rdp_file_init(&guest->neighbour, dir, "pool", RDP_NEIGHBOUR_SIZE,
+                  0x10000000);
+    rdp_file_init(&guest->disk, dir, "disk", RDP_DISK_SIZE, 0x20000000);
     guest->pool_before = g_malloc(RDP_USED_END);
 
     guest->qts = qtest_initf(
@@ -191,9 +191,9 @@ void rdp_stop(RdpGuest *guest)
 {
     bus_cleanup(guest);
     qtest_quit(guest->qts);
-    file_cleanup(&guest->ram);
-    file_cleanup(&guest->neighbour);
-    file_cleanup(&guest->disk);
+    rdp_file_cleanup(&guest->ram);
+    rdp_file_cleanup(&guest->neighbour);
+    rdp_file_cleanup(&guest->disk);
     g_free(guest->pool_before);
     g_free(guest);
 }

@@ -52,6 +52,11 @@ typedef struct RdpFile {
     uint8_t *before;            /* contents at the last rdp_snapshot() */
 } RdpFile;
 
+/* Create the file, and fill it with words of which no two are equal */
+void rdp_file_init(RdpFile *file, const char *dir, const char *name,
+                   size_t size, uint32_t seed);
+void rdp_file_cleanup(RdpFile *file);
+
 /*
  * The guest has two pools: "poola" for the devices under test, and "poolb",
  * which starts where "poola" ends.

@@ -13,10 +13,12 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/memfd.h"
 #include "qemu/range.h"
 #include "qemu/units.h"
 #include "exec/cpu-common.h"
 #include "hw/boards.h"
+#include "migration/cpr.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "restricted-dma-internal.h"
@@ -167,6 +169,37 @@ static bool pools_check(GSList *pools, hwaddr base, Error **errp)
     return true;
 }
 
+#ifdef CONFIG_LINUX
+/*
+ * Shared memory whose size nobody can change: a back end that is given the
+ * descriptor could shrink it, and QEMU would die of the next access.
+ */
+static bool pool_init_ram(RestrictedDMAPool *pool, const char *name,
+                          uint32_t flags, Error **errp)
+{
+    int fd = cpr_find_fd(name, 0);
+
+    if (fd < 0) {
+        fd = qemu_memfd_create(name, pool->size, false, 0,
+                               F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL, errp);
+        if (fd < 0) {
+            return false;
+        }
+        cpr_save_fd(name, 0, fd);
+    }
+    return memory_region_init_ram_from_fd(&pool->ram, OBJECT(pool), name,
+                                          pool->size, flags, fd, 0, errp);
+}
+#else
+static bool pool_init_ram(RestrictedDMAPool *pool, const char *name,
+                          uint32_t flags, Error **errp)
+{
+    return memory_region_init_ram_flags_nomigrate(&pool->ram, OBJECT(pool),
+                                                  name, pool->size, flags,
+                                                  errp);
+}
+#endif
+
 static MemoryRegion *pool_own_memory(RestrictedDMAPool *pool, MachineState *ms,
                                      const char *name, Error **errp)
 {
@@ -175,11 +208,7 @@ static MemoryRegion *pool_own_memory(RestrictedDMAPool *pool, MachineState *ms,
     if (machine_require_guest_memfd(ms)) {
         flags |= RAM_GUEST_MEMFD;
     }
-    if (!memory_region_init_ram_flags_nomigrate(&pool->ram, OBJECT(pool), name,
-                                                pool->size, flags, errp)) {
-        return NULL;
-    }
-    return &pool->ram;
+    return pool_init_ram(pool, name, flags, errp) ? &pool->ram : NULL;
 }
 
 static MemoryRegion *pool_backend_memory(RestrictedDMAPool *pool, Error **errp)

@@ -117,6 +117,35 @@ static void pool_machine_done(Notifier *notifier, void *opaque)
     restricted_dma_pool_check_mapped(pool, &error_fatal);
 }
 
+/* A back end maps all of the file that it is given a descriptor of. */
+static bool pool_is_whole_file(const RestrictedDMAPool *pool, int fd)
+{
+    struct stat st;
+
+    return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == pool->size;
+}
+
+bool restricted_dma_pool_check_shared(const RestrictedDMAPool *pool,
+                                      Error **errp)
+{
+    MemoryRegion *mr = pool->window.alias;
+    int fd = memory_region_get_fd(mr);
+
+    if (fd < 0 || !qemu_ram_is_shared(mr->ram_block)) {
+        error_setg(errp, "memory of restricted-dma-pool '%s' cannot be shared "
+                   "with a vhost-user back end; use a memory-backend-memfd "
+                   "with share=on, or remove memdev=", pool->id);
+        return false;
+    }
+    if (!pool_is_whole_file(pool, fd)) {
+        error_setg(errp, "memory of restricted-dma-pool '%s' is part of a "
+                   "larger file, which a vhost-user back end could read; use "
+                   "a file of the pool's size, or remove memdev=", pool->id);
+        return false;
+    }
+    return true;
+}
+
 /* Devices */
 
 void restricted_dma_pool_attach(RestrictedDMADevice *rd, DeviceState *dev)
@@ -172,13 +201,14 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
                               uint64_t len, RestrictedDMAAccess what)
 {
     const char *id = rd->pool->id;
+    bool known = what != RESTRICTED_DMA_ACCESS_UNKNOWN;
 
     stat64_add(&rd->violations, 1);
     stat64_add(&rd->pool->violations, 1);
     trace_restricted_dma_violation(id, rd->qom_path, addr, len,
                                    RestrictedDMAAccess_str(what));
     qapi_event_send_restricted_dma_violation(rd->dev->id, rd->qom_path, id,
-                                             addr, len, what);
+                                             known, addr, known, len, what);
 }
 
 /* Migration */

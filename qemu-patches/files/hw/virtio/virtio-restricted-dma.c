@@ -201,15 +201,22 @@ RestrictedDMAPool *virtio_restricted_dma_pool(VirtIODevice *vdev)
 bool virtio_restricted_dma_plug(VirtIODevice *vdev, RestrictedDMADevice *rd,
                                 Error **errp)
 {
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
+
     vdev->restricted_dma = NULL;
     if (!rd->pool) {
         return true;
     }
     if (!virtio_restricted_dma_supported(vdev, errp) ||
-        !VIRTIO_DEVICE_GET_CLASS(vdev)->restrict_dma(vdev, errp)) {
+        !vdc->restrict_dma(vdev, errp)) {
         return false;
     }
     vdev->restricted_dma = rd;
+    rd->back_end = vdc->get_vhost && vdc->get_vhost(vdev);
+    if (rd->back_end) {
+        /* The back end is not told of a reset, and keeps the old rings. */
+        virtio_clear_feature(&vdev->host_features, VIRTIO_F_RING_RESET);
+    }
     return true;
 }
 

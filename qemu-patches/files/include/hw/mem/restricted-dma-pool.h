@@ -48,6 +48,12 @@ typedef struct RestrictedDMADevice {
      */
     uint8_t quiet;
 
+    /**
+     * @back_end: A vhost back end processes the queues, and is to see @pool
+     * and nothing else.
+     */
+    bool back_end;
+
     /* Written by restricted_dma_pool_attach() and _detach(), under the BQL */
 
     /**
@@ -103,6 +109,31 @@ typedef struct RestrictedDMADevice {
      * last about to be loaded.
      */
     bool address_refused;
+
+    /* Written when the back end starts or goes away, under the BQL */
+
+    /**
+     * @back_end_start: When the back end was last started, in milliseconds of
+     * QEMU_CLOCK_REALTIME.
+     */
+    int64_t back_end_start;
+
+    /**
+     * @back_end_progress: A number that changes when requests end, as it was
+     * at @back_end_start.
+     */
+    unsigned back_end_progress;
+
+    /**
+     * @back_end_losses: How often in a row the back end went away soon after
+     * its start and with no request finished.
+     */
+    unsigned back_end_losses;
+
+    /**
+     * @back_end_reset: Which reset of the device @back_end_losses follows.
+     */
+    uint32_t back_end_reset;
 
     /* Written while a migration stream is loaded, under the BQL */
 
@@ -200,6 +231,17 @@ AddressSpace *restricted_dma_pool_as(RestrictedDMAPool *pool);
 void *restricted_dma_pool_host(RestrictedDMAPool *pool);
 
 /**
+ * restricted_dma_pool_check_shared: can a back end be given a pool?
+ * @pool: a mapped pool
+ * @errp: set if another process cannot map its memory, would not see what the
+ *        guest writes there, or could map more than the pool
+ *
+ * Returns: true if it can.
+ */
+bool restricted_dma_pool_check_shared(const RestrictedDMAPool *pool,
+                                      Error **errp);
+
+/**
  * restricted_dma_pool_attach: attach a device to its pool
  * @rd: structure embedded in the device, with a mapped pool, not attached
  * @dev: the device, named in queries and events
@@ -272,7 +314,7 @@ void restricted_dma_written(RestrictedDMADevice *rd, void *buffer,
  * @rd: the device, attached
  * @addr: guest-physical address from the driver
  * @len: bytes
- * @what: what the driver placed there
+ * @what: what the driver placed there; if unknown, so are @addr and @len
  *
  * Context: any thread.
  */

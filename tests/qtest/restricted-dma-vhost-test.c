@@ -1,0 +1,540 @@
+/*
+ * Restricted DMA pools: devices whose queues a vhost-user back end processes
+ *
+ * The back end is part of the test, and sees what QEMU gives it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/memfd.h"
+#include "restricted-dma/back-end.h"
+#include "restricted-dma/blk.h"
+#include "restricted-dma/command-line.h"
+#include "restricted-dma/migration.h"
+
+/* Features of the protocol */
+#define REPLY_ACK       BIT_ULL(3)
+#define LOG_SHMFD       BIT_ULL(1)
+#define MQ              BIT_ULL(0)
+#define BACKEND_REQ     BIT_ULL(5)
+#define CONFIG          BIT_ULL(9)
+#define MEM_SLOTS       BIT_ULL(15)
+#define PROTOCOL        (MQ | CONFIG | LOG_SHMFD | REPLY_ACK)
+
+#define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+
+/* A back end may go away so often in a row */
+#define LOSSES          3
+
+/* A guest with one device, and the back end of that */
+typedef struct Vhost {
+    RdpBackEnd *be;
+    RdpDevice dev;
+    RdpGuest *guest;
+    RdpRing ring;
+} Vhost;
+
+static void start(Vhost *v, uint64_t protocol_features)
+{
+    g_autofree char *chardev = NULL;
+
+    v->be = rdp_back_end_new(protocol_features);
+    chardev = rdp_back_end_chardev(v->be, "chr0");
+    v->guest = rdp_start_device(&v->dev, rdp_machine(), "%s "
+                                "-device vhost-user-blk-pci,chardev=chr0,"
+                                "num-queues=1," RDP_CONFINED, chardev);
+}
+
+static void stop(Vhost *v)
+{
+    rdp_device_stop(&v->dev);
+    rdp_back_end_free(v->be);
+}
+
+/* From reset to DRIVER_OK; returns when the back end processes the queue */
+static void run(Vhost *v, uint64_t features)
+{
+    unsigned before = rdp_back_end_requests(v->be, RDP_VHOST_SET_VRING_ENABLE);
+
+    rdp_setup(&v->dev, &v->ring, 0, features);
+    rdp_back_end_wait(v->be, RDP_VHOST_SET_VRING_ENABLE, before);
+}
+
+/* Has the back end been told of memory, or of a queue? */
+static bool told_nothing(Vhost *v)
+{
+    RdpVhostState state = rdp_back_end_state(v->be);
+
+    return !state.requests[RDP_VHOST_SET_MEM_TABLE] &&
+           !state.requests[RDP_VHOST_ADD_MEM_REG] &&
+           !state.requests[RDP_VHOST_SET_VRING_ADDR] && !state.n_regions;
+}
+
+static void assert_pool_only(Vhost *v)
+{
+    RdpVhostState state = rdp_back_end_state(v->be);
+    struct stat st;
+    int seals;
+
+    g_assert_cmpint(state.n_regions, ==, 1);
+    g_assert_cmphex(state.regions[0].gpa, ==, v->guest->base);
+    g_assert_cmphex(state.regions[0].size, ==, RDP_POOL_SIZE);
+    g_assert_cmphex(state.regions[0].offset, ==, 0);
+
+    g_assert_cmpint(fstat(state.region_fds[0], &st), ==, 0);
+    g_assert_cmphex(st.st_size, ==, RDP_POOL_SIZE);
+    seals = fcntl(state.region_fds[0], F_GET_SEALS);
+    g_assert_cmphex(seals, ==, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+
+    /* Names are addresses of the guest, not of QEMU */
+    g_assert_cmphex(state.regions[0].name, ==, v->guest->base);
+    g_assert_cmphex(state.addr.desc_user_addr, ==, v->ring.desc);
+    g_assert_cmphex(state.addr.avail_user_addr, ==, v->ring.avail);
+    g_assert_cmphex(state.addr.used_user_addr, ==, v->ring.used);
+
+    g_assert_cmphex(state.features & RDP_FEATURES, ==,
+                    BIT_ULL(VIRTIO_F_VERSION_1));
+}
+
+static void assert_same_memory(Vhost *v)
+{
+    const uint8_t byte = 0xa5;
+    g_autofree uint8_t *now = g_malloc(RDP_POOL_SIZE);
+    size_t size;
+    uint8_t *map = rdp_back_end_map(v->be, &size);
+
+    rdp_poke(v->guest, v->guest->base + size - 1, &byte, sizeof(byte));
+    qtest_bufread(v->guest->qts, v->guest->base, now, size);
+    g_assert_cmpmem(map, size, now, size);
+    munmap(map, size);
+}
+
+/* The back end is given the pool, and no other memory */
+static void test_memory(const void *data)
+{
+    const uint64_t *protocol_features = data;
+    Vhost v;
+
+    start(&v, *protocol_features);
+    g_assert_true(told_nothing(&v));
+    run(&v, RDP_FEATURES);
+    assert_pool_only(&v);
+    assert_same_memory(&v);
+
+    rdp_reset(&v.dev);
+    run(&v, RDP_FEATURES | PACKED);
+    assert_pool_only(&v);
+    stop(&v);
+}
+
+static const uint64_t with_table = PROTOCOL;
+static const uint64_t with_slots = PROTOCOL | MEM_SLOTS;
+
+/* A reset of one queue would be a secret of QEMU's */
+static void test_features(void)
+{
+    Vhost v;
+
+    start(&v, PROTOCOL);
+    g_assert_cmphex(rdp_offered(&v.dev) & RDP_FEATURES, ==, RDP_FEATURES);
+    g_assert_cmphex(rdp_offered(&v.dev) & BIT_ULL(VIRTIO_F_RING_RESET), ==, 0);
+    stop(&v);
+}
+
+/* Without the driver's consent, nothing happens */
+static void test_consent(void)
+{
+    static const uint64_t without[] = {
+        0,                      /* legacy devices start when they are kicked */
+        BIT_ULL(VIRTIO_F_VERSION_1),
+        BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM),
+        BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(RDP_F_RESTRICTED_DMA),
+    };
+    Vhost v;
+
+    start(&v, PROTOCOL);
+    for (int i = 0; i < G_N_ELEMENTS(without); i++) {
+        rdp_ring_init(&v.ring, &v.dev, 0, false);
+        g_assert_false(rdp_negotiate(&v.dev, without[i]));
+        rdp_ring_enable(&v.ring);
+        rdp_ring_kick(&v.ring);
+        rdp_driver_ok(&v.dev);
+        rdp_ring_kick(&v.ring);
+        rdp_wait_needs_reset(&v.dev);
+        rdp_settle(v.guest->qts);
+        g_assert_true(told_nothing(&v));
+        rdp_reset(&v.dev);
+    }
+    run(&v, RDP_FEATURES);
+    assert_pool_only(&v);
+    stop(&v);
+}
+
+/* QEMU checks rings, for a back end as for itself */
+static void test_ring_outside(void)
+{
+    Vhost v;
+    uint64_t *parts[] = { &v.ring.desc, &v.ring.avail, &v.ring.used };
+
+    start(&v, PROTOCOL);
+    for (int i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_assert_true(rdp_negotiate(&v.dev, RDP_FEATURES));
+        rdp_ring_init(&v.ring, &v.dev, 0, false);
+        *parts[i] = RDP_IN_RAM(v.guest, RDP_VICTIM);
+        rdp_snapshot(v.guest);
+        rdp_ring_enable(&v.ring);
+        rdp_wait_needs_reset(&v.dev);
+        rdp_driver_ok(&v.dev);
+        rdp_settle(v.guest->qts);
+        g_assert_true(told_nothing(&v));
+        g_assert_true(rdp_needs_reset(&v.dev));
+        rdp_assert_untouched(v.guest);
+        rdp_reset(&v.dev);
+    }
+    run(&v, RDP_FEATURES);
+    assert_pool_only(&v);
+    stop(&v);
+}
+
+/* An event came that does not know the address */
+static void assert_event_without_address(Vhost *v)
+{
+    QDict *event = NULL, *data;
+
+    RDP_WAIT_FOR((event = rdp_next_event(v->guest->qts)));
+    data = qdict_get_qdict(event, "data");
+    g_assert_cmpstr(qdict_get_str(data, "device"), ==, "dev0");
+    g_assert_cmpstr(qdict_get_str(data, "pool"), ==, "poola");
+    g_assert_cmpstr(qdict_get_str(data, "what"), ==, "unknown");
+    g_assert_false(qdict_haskey(data, "address"));
+    g_assert_false(qdict_haskey(data, "length"));
+    qobject_unref(event);
+}
+
+/* The back end reports an error: it is stopped, and the device needs a reset */
+static void test_error(const void *data)
+{
+    const uint64_t *features = data;
+    unsigned stops, starts;
+    Vhost v;
+
+    start(&v, PROTOCOL);
+    run(&v, *features);
+    stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
+    rdp_back_end_report_error(v.be);
+    rdp_wait_needs_reset(&v.dev);
+    rdp_back_end_wait(v.be, RDP_VHOST_GET_VRING_BASE, stops);
+    assert_event_without_address(&v);
+    g_assert_cmpint(rdp_violations(v.guest->qts, "poola"), ==, 1);
+
+    /* It is not started again before the reset */
+    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
+    rdp_driver_ok(&v.dev);
+    rdp_ring_kick(&v.ring);
+    rdp_settle(v.guest->qts);
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
+    rdp_settle(v.guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR), ==,
+                    starts);
+    g_assert_true(rdp_needs_reset(&v.dev));
+
+    rdp_reset(&v.dev);
+    run(&v, *features);
+    assert_pool_only(&v);
+    g_assert_false(rdp_needs_reset(&v.dev));
+    stop(&v);
+}
+
+static const uint64_t split = RDP_FEATURES;
+static const uint64_t packed = RDP_FEATURES | PACKED;
+
+/* A back end that ends whenever it sees the queue does not do so for ever */
+static void test_lost(const void *data)
+{
+    const uint64_t *features = data;
+    unsigned starts;
+    Vhost v;
+
+    start(&v, PROTOCOL);
+    rdp_back_end_refuse_to_run(v.be, true);
+    run(&v, *features);
+    rdp_wait_needs_reset(&v.dev);
+    assert_event_without_address(&v);
+    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
+    g_assert_cmpint(starts, ==, LOSSES);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections > LOSSES);
+    rdp_settle(v.guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR), ==,
+                    starts);
+
+    /* The next driver finds it well again, and as many lives as the first */
+    rdp_back_end_refuse_to_run(v.be, false);
+    rdp_reset(&v.dev);
+    for (int i = 1; i < LOSSES; i++) {
+        run(&v, *features);
+        rdp_back_end_hang_up(v.be);
+        rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ADDR, starts + i);
+        rdp_settle(v.guest->qts);
+        g_assert_false(rdp_needs_reset(&v.dev));
+        rdp_reset(&v.dev);
+        starts++;
+    }
+    stop(&v);
+}
+
+/* One that finishes requests in between may end as often as it likes */
+static void test_restarted(void)
+{
+    Vhost v;
+    size_t size;
+
+    start(&v, PROTOCOL);
+    run(&v, RDP_FEATURES);
+    for (int i = 1; i <= 2 * LOSSES; i++) {
+        unsigned starts = rdp_back_end_requests(v.be,
+                                                RDP_VHOST_SET_VRING_ENABLE);
+        uint8_t *map = rdp_back_end_map(v.be, &size);
+
+        stw_le_p(map + v.ring.used - v.guest->base + 2, i);
+        munmap(map, size);
+        rdp_back_end_hang_up(v.be);
+        rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ENABLE, starts);
+    }
+    g_assert_false(rdp_needs_reset(&v.dev));
+    assert_pool_only(&v);
+    stop(&v);
+}
+
+/* The back end runs only while the bus lets the device access memory */
+static void test_master(void)
+{
+    unsigned stops, starts;
+    Vhost v;
+
+    start(&v, PROTOCOL);
+    run(&v, RDP_FEATURES);
+    stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
+    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
+
+    rdp_set_master(&v.dev, false);
+    rdp_back_end_wait(v.be, RDP_VHOST_GET_VRING_BASE, stops);
+    rdp_driver_ok(&v.dev);
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
+    rdp_settle(v.guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR), ==,
+                    starts);
+
+    rdp_set_master(&v.dev, true);
+    rdp_driver_ok(&v.dev);
+    rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ADDR, starts);
+    assert_pool_only(&v);
+    stop(&v);
+}
+
+/* There is no IOMMU, so there is nothing to translate */
+static void test_iotlb(void)
+{
+    Vhost v;
+
+    start(&v, PROTOCOL | BACKEND_REQ);
+    run(&v, RDP_FEATURES);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, RDP_IN_RAM(v.guest, 0)), !=,
+                    0);
+    rdp_reset(&v.dev);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_IOTLB_MSG), ==, 0);
+    stop(&v);
+}
+
+/* Two devices that write to memory while it migrates */
+typedef struct Writers {
+    const char *options[2];
+    uint64_t offset[2];         /* of their rings, behind poola */
+} Writers;
+
+#define NO_POOL     ",disable-legacy=on"
+#define POOL_A      ",restricted-dma-pool=poola"
+#define POOL_B      ",restricted-dma-pool=poolb"
+#define WRITE_TO    0x100000    /* in the memory of the device's rings */
+
+static const Writers log_without_pool_first = {
+    { NO_POOL, POOL_A }, { RDP_POOL_SIZE, 0 },
+};
+static const Writers log_with_pool_first = {
+    { POOL_A, NO_POOL }, { 0, RDP_POOL_SIZE },
+};
+static const Writers log_two_pools = {
+    { POOL_A, POOL_B }, { 0, RDP_POOL_SIZE },
+};
+static const Writers log_one_pool = {
+    { POOL_A, POOL_A }, { 0, 0x200000 },
+};
+
+static char *writers_options(const Writers *w, RdpBackEnd *be[2])
+{
+    GString *options = g_string_new(NULL);
+
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *id = g_strdup_printf("chr%d", i);
+        g_autofree char *chardev = NULL;
+
+        be[i] = rdp_back_end_new(PROTOCOL);
+        chardev = rdp_back_end_chardev(be[i], id);
+        g_string_append_printf(options, "%s -device vhost-user-blk-pci,"
+                               "chardev=%s,num-queues=1,id=dev%d,addr=%d%s ",
+                               chardev, id, i, RDP_SLOT + i, w->options[i]);
+    }
+    return g_string_free(options, false);
+}
+
+static void run_writer(const Writers *w, int i, RdpGuest *guest,
+                       RdpDevice *dev, RdpBackEnd *be)
+{
+    bool confined = strcmp(w->options[i], NO_POOL);
+    RdpRing ring;
+
+    rdp_device_init(dev, guest, RDP_SLOT + i, i ? "dev1" : "dev0");
+    g_assert_true(rdp_negotiate(dev, confined ? RDP_FEATURES :
+                                     BIT_ULL(VIRTIO_F_VERSION_1)));
+    rdp_ring_init(&ring, dev, 0, false);
+    ring.desc += w->offset[i];
+    ring.avail += w->offset[i];
+    ring.used += w->offset[i];
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(dev);
+    rdp_back_end_wait(be, RDP_VHOST_SET_VRING_ENABLE, 0);
+}
+
+/* Write until QEMU stops both devices, which it does at the end */
+static void write_until_stopped(const Writers *w, uint64_t base,
+                                RdpBackEnd *be[2], uint8_t last[2])
+{
+    bool running[2] = { true, true };
+
+    for (uint8_t byte = 1; running[0] || running[1]; byte++) {
+        for (int i = 0; i < 2; i++) {
+            running[i] = rdp_back_end_write(be[i],
+                                            base + w->offset[i] + WRITE_TO,
+                                            byte);
+            last[i] = running[i] ? byte : last[i];
+        }
+    }
+}
+
+/* The log of a device does not hide what another one writes */
+static void test_log(const void *data)
+{
+    const Writers *w = data;
+    RdpBackEnd *source[2], *dest[2];
+    g_autofree char *source_options = writers_options(w, source);
+    g_autofree char *dest_options = writers_options(w, dest);
+    RdpGuest *from = rdp_start(rdp_machine(), "%s", source_options);
+    RdpMigrationFiles files;
+    RdpDevice dev[2];
+    uint8_t last[2];
+    RdpGuest *to;
+
+    rdp_migration_files_init(&files);
+    to = rdp_start_destination(&files, rdp_machine(), dest_options);
+    for (int i = 0; i < 2; i++) {
+        run_writer(w, i, from, &dev[i], source[i]);
+    }
+    /* All memory is sent before the devices stop, not some of it after that */
+    qtest_qmp_assert_success(from->qts, "{'execute': 'migrate-set-parameters',"
+                             " 'arguments': {'downtime-limit': 1}}");
+    rdp_begin_live(&files, from->qts, to->qts);
+    write_until_stopped(w, from->base, source, last);
+    rdp_wait_migration(from->qts, "completed");
+    rdp_wait_migration(to->qts, "completed");
+    for (int i = 0; i < 2; i++) {
+        g_assert_cmpint(rdp_back_end_requests(source[i],
+                                              RDP_VHOST_SET_LOG_BASE), >, 0);
+        g_assert_cmphex(qtest_readb(to->qts, to->base + w->offset[i] +
+                                             WRITE_TO), ==, last[i]);
+        rdp_device_cleanup(&dev[i]);
+    }
+    rdp_stop(from);
+    rdp_stop(to);
+    for (int i = 0; i < 2; i++) {
+        rdp_back_end_free(source[i]);
+        rdp_back_end_free(dest[i]);
+    }
+    rdp_migration_files_cleanup(&files);
+}
+
+/* What another process cannot be given, or only with more than the pool */
+typedef struct Memory {
+    const char *backend;
+    const char *word;
+} Memory;
+
+static const Memory memory_private = {
+    "memory-backend-ram,share=off", "memory-backend-memfd"
+};
+static const Memory memory_copy = {
+    "memory-backend-memfd,share=off", "share=on"
+};
+static const Memory memory_part = {
+    "memory-backend-file,share=on,offset=2M,mem-path=", "larger file"
+};
+
+static void test_refused(const void *data)
+{
+    const Memory *memory = data;
+    RdpBackEnd *be = rdp_back_end_new(PROTOCOL);
+    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(),
+                                             "restricted-dma-XXXXXX", NULL);
+    int fd = g_mkstemp(path);
+    g_autofree char *message = NULL;
+
+    g_assert_cmpint(ftruncate(fd, 4 * MiB), ==, 0);
+    message = rdp_assert_options_refused(
+        "-machine q35 -object %s%s,id=mem0,size=2M "
+        "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0 %s"
+        "-device vhost-user-blk-pci,chardev=chr0,restricted-dma-pool=pool0",
+        memory->backend, memory == &memory_part ? path : "", chardev);
+    g_assert_nonnull(strstr(message, "pool0"));
+    g_assert_nonnull(strstr(message, memory->word));
+    close(fd);
+    unlink(path);
+    rdp_back_end_free(be);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (!qtest_has_device("vhost-user-blk-pci")) {
+        return 0;
+    }
+
+    rdp_add_test(test_memory, &with_table, "restricted-dma/vhost/memory/table");
+    rdp_add_test(test_memory, &with_slots, "restricted-dma/vhost/memory/slots");
+    qtest_add_func("restricted-dma/vhost/features", test_features);
+    qtest_add_func("restricted-dma/vhost/consent", test_consent);
+    qtest_add_func("restricted-dma/vhost/ring-outside", test_ring_outside);
+    rdp_add_test(test_error, &split, "restricted-dma/vhost/error/split");
+    rdp_add_test(test_error, &packed, "restricted-dma/vhost/error/packed");
+    rdp_add_test(test_lost, &split, "restricted-dma/vhost/lost/split");
+    rdp_add_test(test_lost, &packed, "restricted-dma/vhost/lost/packed");
+    qtest_add_func("restricted-dma/vhost/restarted", test_restarted);
+    qtest_add_func("restricted-dma/vhost/master", test_master);
+    qtest_add_func("restricted-dma/vhost/iotlb", test_iotlb);
+    rdp_add_test(test_log, &log_without_pool_first,
+                 "restricted-dma/vhost/log/without-pool-first");
+    rdp_add_test(test_log, &log_with_pool_first,
+                 "restricted-dma/vhost/log/with-pool-first");
+    rdp_add_test(test_log, &log_two_pools, "restricted-dma/vhost/log/two-pools");
+    rdp_add_test(test_log, &log_one_pool, "restricted-dma/vhost/log/one-pool");
+    rdp_add_test(test_refused, &memory_private,
+                 "restricted-dma/vhost/refused/private");
+    rdp_add_test(test_refused, &memory_copy,
+                 "restricted-dma/vhost/refused/copy");
+    rdp_add_test(test_refused, &memory_part,
+                 "restricted-dma/vhost/refused/part-of-file");
+    return g_test_run();
+}
