@@ -138,17 +138,27 @@ class Machine:
         self.image("image0", path, writable)
         return self.virtio("blk", "disk0", "drive=image0")
 
-    def vhost_disk(self, ident: str, path: Path,
-                   pooled: bool = True) -> "Machine":
+    def vhost_disk(self, ident: str, path: Path, pooled: bool = True,
+                   options: str = "") -> "Machine":
         """Adds a disk whose back end listens on a socket.
 
         Without the pool, it needs all memory: see share_memory().
         """
+        self._back_end(ident, path)
+        words = [f"chardev={ident}-socket,num-queues=1", options]
+        return self.device("vhost-user-blk-pci", ident,
+                           ",".join(filter(None, words)), pooled=pooled)
+
+    def vhost_network(self, ident: str, path: Path) -> "Machine":
+        """Adds a network card whose back end listens on a socket."""
+        self._back_end(ident, path)
+        self.add("-netdev",
+                 f"vhost-user,id={ident}-netdev,chardev={ident}-socket")
+        return self.virtio("net", ident, f"netdev={ident}-netdev")
+
+    def _back_end(self, ident: str, path: Path) -> None:
         self.add("-chardev", f"socket,id={ident}-socket,path={path},"
                              "reconnect-ms=100")
-        return self.device("vhost-user-blk-pci", ident,
-                           f"chardev={ident}-socket,num-queues=1",
-                           pooled=pooled)
 
     def nvme(self, path: Path, writable: bool = True) -> "Machine":
         """Adds an NVMe disk, which is not a virtio device."""

@@ -23,6 +23,7 @@ BASE_QEMU_BUILD = BASE / "qemu-build"
 
 QEMU = QEMU_BUILD / "qemu-system-x86_64"
 STORAGE_DAEMON = QEMU_BUILD / "storage-daemon" / "qemu-storage-daemon"
+BRIDGE = QEMU_BUILD / "tests" / "vhost-user-bridge"
 KERNEL = BUILD / "linux-build" / "arch" / "x86" / "boot" / "bzImage"
 DEBUG_KERNEL = \
     BUILD / "linux-debug-build" / "arch" / "x86" / "boot" / "bzImage"

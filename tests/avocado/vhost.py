@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest whose disks are served by another process, which has the pool only.
-"""
+"""Devices of a guest that other processes serve, which have the pool only."""
 
 from pathlib import Path
 from typing import List
@@ -8,10 +7,10 @@ from typing import List
 from restricted import GuestTest
 
 from testbed import disk, scenes
+from testbed.back_end import BackEnd, Bridge, StorageDaemon
 from testbed.failure import expect
 from testbed.guest import Guest
 from testbed.machine import Machine
-from testbed.storage_daemon import StorageDaemon
 from testbed.units import MIB
 
 POOL_MIB = 64
@@ -27,25 +26,26 @@ class Vhost(GuestTest):
         machine = self.our_machine(memory=MEMORY, pool=f"{POOL_MIB}M")
         machine.share_memory(MEMORY)
         for number, daemon in enumerate(daemons):
-            machine.vhost_disk(f"disk{number}", daemon.path,
+            machine.vhost_disk(f"disk{number}", daemon.socket_path,
                                pooled=number == 0)
         return machine
 
     def daemon(self, image: Path, name: str) -> StorageDaemon:
-        return StorageDaemon(image, self.logs / f"{name}.log")
+        return StorageDaemon(f"file,filename={image}",
+                             self.logs / f"{name}.log")
 
     def guest(self, *daemons: StorageDaemon) -> Guest:
         return Guest(self.machine(list(daemons)), "guest", (), self.logs)
 
-    def check_memory(self, daemon: StorageDaemon) -> None:
-        """The daemon has mapped the pool, and can map nothing else."""
-        shared = daemon.shared_files()
+    def check_memory(self, back_end: BackEnd) -> None:
+        """The process has mapped the pool, and can map nothing else."""
+        shared = back_end.shared_files()
         expect(len(shared) == 1 and "restricted-dma-pool.pool0" in shared[0]
                and shared[0].startswith(f"{POOL_MIB * MIB} "),
-               f"the daemon shares {shared}, not the pool alone")
-        others = [name for name in daemon.open_files() if "memfd" in name
+               f"the process shares {shared}, not the pool alone")
+        others = [name for name in back_end.open_files() if "memfd" in name
                   or "memory-backend" in name]
-        expect(not others, f"the daemon has {others} open")
+        expect(not others, f"the process has {others} open")
 
     def test_memory(self) -> None:
         """A confined disk and one that is not, each with a process of its own.
@@ -87,3 +87,13 @@ class Vhost(GuestTest):
                       "umount /mnt; exit $(cat /tmp/stopped)")
             guest.power_off()
         disk.check_written(image, scenes.SEED, BYTES)
+
+    def test_network(self) -> None:
+        """A page is downloaded through a network card."""
+        machine = self.our_machine(memory=MEMORY, pool=f"{POOL_MIB}M")
+        with Bridge(self.logs / "bridge.log") as bridge:
+            machine.vhost_network("net0", bridge.socket_path)
+            with Guest(machine, "guest", (), self.logs) as guest:
+                scenes.download(guest, BYTES)
+                self.check_memory(bridge)
+                guest.power_off()

@@ -8,61 +8,16 @@
 
 #include "qemu/osdep.h"
 #include "qemu/memfd.h"
-#include "restricted-dma/back-end.h"
 #include "restricted-dma/blk.h"
 #include "restricted-dma/command-line.h"
 #include "restricted-dma/migration.h"
-
-/* Features of the protocol */
-#define REPLY_ACK       BIT_ULL(3)
-#define LOG_SHMFD       BIT_ULL(1)
-#define MQ              BIT_ULL(0)
-#define BACKEND_REQ     BIT_ULL(5)
-#define CONFIG          BIT_ULL(9)
-#define MEM_SLOTS       BIT_ULL(15)
-#define PROTOCOL        (MQ | CONFIG | LOG_SHMFD | REPLY_ACK)
-
-#define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+#include "restricted-dma/vhost.h"
 
 /* A back end may go away so often in a row */
 #define LOSSES          3
 
-/* A guest with one device, and the back end of that */
-typedef struct Vhost {
-    RdpBackEnd *be;
-    RdpDevice dev;
-    RdpGuest *guest;
-    RdpRing ring;
-} Vhost;
-
-static void start(Vhost *v, uint64_t protocol_features)
-{
-    g_autofree char *chardev = NULL;
-
-    v->be = rdp_back_end_new(protocol_features);
-    chardev = rdp_back_end_chardev(v->be, "chr0");
-    v->guest = rdp_start_device(&v->dev, rdp_machine(), "%s "
-                                "-device vhost-user-blk-pci,chardev=chr0,"
-                                "num-queues=1," RDP_CONFINED, chardev);
-}
-
-static void stop(Vhost *v)
-{
-    rdp_device_stop(&v->dev);
-    rdp_back_end_free(v->be);
-}
-
-/* From reset to DRIVER_OK; returns when the back end processes the queue */
-static void run(Vhost *v, uint64_t features)
-{
-    unsigned before = rdp_back_end_requests(v->be, RDP_VHOST_SET_VRING_ENABLE);
-
-    rdp_setup(&v->dev, &v->ring, 0, features);
-    rdp_back_end_wait(v->be, RDP_VHOST_SET_VRING_ENABLE, before);
-}
-
 /* Has the back end been told of memory, or of a queue? */
-static bool told_nothing(Vhost *v)
+static bool told_nothing(RdpVhost *v)
 {
     RdpVhostState state = rdp_back_end_state(v->be);
 
@@ -71,7 +26,7 @@ static bool told_nothing(Vhost *v)
            !state.requests[RDP_VHOST_SET_VRING_ADDR] && !state.n_regions;
 }
 
-static void assert_pool_only(Vhost *v)
+static void assert_pool_only(RdpVhost *v)
 {
     RdpVhostState state = rdp_back_end_state(v->be);
     struct stat st;
@@ -97,7 +52,7 @@ static void assert_pool_only(Vhost *v)
                     BIT_ULL(VIRTIO_F_VERSION_1));
 }
 
-static void assert_same_memory(Vhost *v)
+static void assert_same_memory(RdpVhost *v)
 {
     const uint8_t byte = 0xa5;
     g_autofree uint8_t *now = g_malloc(RDP_POOL_SIZE);
@@ -113,37 +68,33 @@ static void assert_same_memory(Vhost *v)
 /* The back end is given the pool, and no other memory */
 static void test_memory(const void *data)
 {
-    const uint64_t *protocol_features = data;
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, *protocol_features);
+    rdp_vhost_start(&v, data);
     g_assert_true(told_nothing(&v));
-    run(&v, RDP_FEATURES);
+    rdp_vhost_run(&v);
     assert_pool_only(&v);
     assert_same_memory(&v);
 
     rdp_reset(&v.dev);
-    run(&v, RDP_FEATURES | PACKED);
+    rdp_vhost_run(&v);
     assert_pool_only(&v);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
-static const uint64_t with_table = PROTOCOL;
-static const uint64_t with_slots = PROTOCOL | MEM_SLOTS;
-
 /* A reset of one queue would be a secret of QEMU's */
-static void test_features(void)
+static void test_features(const void *data)
 {
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL);
+    rdp_vhost_start(&v, data);
     g_assert_cmphex(rdp_offered(&v.dev) & RDP_FEATURES, ==, RDP_FEATURES);
     g_assert_cmphex(rdp_offered(&v.dev) & BIT_ULL(VIRTIO_F_RING_RESET), ==, 0);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* Without the driver's consent, nothing happens */
-static void test_consent(void)
+static void test_consent(const void *data)
 {
     static const uint64_t without[] = {
         0,                      /* legacy devices start when they are kicked */
@@ -151,9 +102,9 @@ static void test_consent(void)
         BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM),
         BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(RDP_F_RESTRICTED_DMA),
     };
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL);
+    rdp_vhost_start(&v, data);
     for (int i = 0; i < G_N_ELEMENTS(without); i++) {
         rdp_ring_init(&v.ring, &v.dev, 0, false);
         g_assert_false(rdp_negotiate(&v.dev, without[i]));
@@ -166,21 +117,23 @@ static void test_consent(void)
         g_assert_true(told_nothing(&v));
         rdp_reset(&v.dev);
     }
-    run(&v, RDP_FEATURES);
+    rdp_vhost_run(&v);
     assert_pool_only(&v);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* QEMU checks rings, for a back end as for itself */
-static void test_ring_outside(void)
+static void test_ring_outside(const void *data)
 {
-    Vhost v;
+    RdpVhost v;
     uint64_t *parts[] = { &v.ring.desc, &v.ring.avail, &v.ring.used };
+    uint64_t features;
 
-    start(&v, PROTOCOL);
+    rdp_vhost_start(&v, data);
+    features = v.variant->features;
     for (int i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_assert_true(rdp_negotiate(&v.dev, RDP_FEATURES));
-        rdp_ring_init(&v.ring, &v.dev, 0, false);
+        g_assert_true(rdp_negotiate(&v.dev, RDP_FEATURES | features));
+        rdp_ring_init(&v.ring, &v.dev, 0, features & BIT_ULL(VIRTIO_F_RING_PACKED));
         *parts[i] = RDP_IN_RAM(v.guest, RDP_VICTIM);
         rdp_snapshot(v.guest);
         rdp_ring_enable(&v.ring);
@@ -192,13 +145,13 @@ static void test_ring_outside(void)
         rdp_assert_untouched(v.guest);
         rdp_reset(&v.dev);
     }
-    run(&v, RDP_FEATURES);
+    rdp_vhost_run(&v);
     assert_pool_only(&v);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* An event came that does not know the address */
-static void assert_event_without_address(Vhost *v)
+static void assert_event_without_address(RdpVhost *v)
 {
     QDict *event = NULL, *data;
 
@@ -215,12 +168,11 @@ static void assert_event_without_address(Vhost *v)
 /* The back end reports an error: it is stopped, and the device needs a reset */
 static void test_error(const void *data)
 {
-    const uint64_t *features = data;
     unsigned stops, starts;
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL);
-    run(&v, *features);
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_vhost_run(&v);
     stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
     rdp_back_end_report_error(v.be);
     rdp_wait_needs_reset(&v.dev);
@@ -241,25 +193,22 @@ static void test_error(const void *data)
     g_assert_true(rdp_needs_reset(&v.dev));
 
     rdp_reset(&v.dev);
-    run(&v, *features);
+    rdp_vhost_run(&v);
     assert_pool_only(&v);
     g_assert_false(rdp_needs_reset(&v.dev));
-    stop(&v);
+    g_assert_cmpint(rdp_back_end_state(v.be).connections, ==, 2);
+    rdp_vhost_stop(&v);
 }
-
-static const uint64_t split = RDP_FEATURES;
-static const uint64_t packed = RDP_FEATURES | PACKED;
 
 /* A back end that ends whenever it sees the queue does not do so for ever */
 static void test_lost(const void *data)
 {
-    const uint64_t *features = data;
     unsigned starts;
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL);
+    rdp_vhost_start_reconnecting(&v, data);
     rdp_back_end_refuse_to_run(v.be, true);
-    run(&v, *features);
+    rdp_vhost_run(&v);
     rdp_wait_needs_reset(&v.dev);
     assert_event_without_address(&v);
     starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
@@ -273,7 +222,7 @@ static void test_lost(const void *data)
     rdp_back_end_refuse_to_run(v.be, false);
     rdp_reset(&v.dev);
     for (int i = 1; i < LOSSES; i++) {
-        run(&v, *features);
+        rdp_vhost_run(&v);
         rdp_back_end_hang_up(v.be);
         rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ADDR, starts + i);
         rdp_settle(v.guest->qts);
@@ -281,48 +230,46 @@ static void test_lost(const void *data)
         rdp_reset(&v.dev);
         starts++;
     }
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* One that finishes requests in between may end as often as it likes */
-static void test_restarted(void)
+static void test_restarted(const void *data)
 {
-    Vhost v;
+    RdpVhost v;
     size_t size;
 
-    start(&v, PROTOCOL);
-    run(&v, RDP_FEATURES);
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_vhost_run(&v);
     for (int i = 1; i <= 2 * LOSSES; i++) {
         unsigned starts = rdp_back_end_requests(v.be,
-                                                RDP_VHOST_SET_VRING_ENABLE);
+                                                RDP_VHOST_SET_VRING_KICK);
         uint8_t *map = rdp_back_end_map(v.be, &size);
 
         stw_le_p(map + v.ring.used - v.guest->base + 2, i);
         munmap(map, size);
         rdp_back_end_hang_up(v.be);
-        rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ENABLE, starts);
+        rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_KICK, starts);
     }
     g_assert_false(rdp_needs_reset(&v.dev));
     assert_pool_only(&v);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* The back end runs only while the bus lets the device access memory */
-static void test_master(void)
+static void test_master(const void *data)
 {
     unsigned stops, starts;
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL);
-    run(&v, RDP_FEATURES);
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
     stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
     starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
 
     rdp_set_master(&v.dev, false);
     rdp_back_end_wait(v.be, RDP_VHOST_GET_VRING_BASE, stops);
     rdp_driver_ok(&v.dev);
-    rdp_back_end_hang_up(v.be);
-    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
     rdp_settle(v.guest->qts);
     g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR), ==,
                     starts);
@@ -331,23 +278,23 @@ static void test_master(void)
     rdp_driver_ok(&v.dev);
     rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ADDR, starts);
     assert_pool_only(&v);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* There is no IOMMU, so there is nothing to translate */
-static void test_iotlb(void)
+static void test_iotlb(const void *data)
 {
-    Vhost v;
+    RdpVhost v;
 
-    start(&v, PROTOCOL | BACKEND_REQ);
-    run(&v, RDP_FEATURES);
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
     g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
     g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, RDP_IN_RAM(v.guest, 0)), !=,
                     0);
     rdp_reset(&v.dev);
     g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
     g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_IOTLB_MSG), ==, 0);
-    stop(&v);
+    rdp_vhost_stop(&v);
 }
 
 /* Two devices that write to memory while it migrates */
@@ -370,6 +317,10 @@ static const Writers log_with_pool_first = {
 static const Writers log_two_pools = {
     { POOL_A, POOL_B }, { 0, RDP_POOL_SIZE },
 };
+/* Their logs are equally long, as poolb ends where all memory does */
+static const Writers log_same_size = {
+    { POOL_B, NO_POOL }, { RDP_POOL_SIZE, 0 },
+};
 static const Writers log_one_pool = {
     { POOL_A, POOL_A }, { 0, 0x200000 },
 };
@@ -382,7 +333,7 @@ static char *writers_options(const Writers *w, RdpBackEnd *be[2])
         g_autofree char *id = g_strdup_printf("chr%d", i);
         g_autofree char *chardev = NULL;
 
-        be[i] = rdp_back_end_new(PROTOCOL);
+        be[i] = rdp_back_end_new(RDP_VHOST_PROTOCOL);
         chardev = rdp_back_end_chardev(be[i], id);
         g_string_append_printf(options, "%s -device vhost-user-blk-pci,"
                                "chardev=%s,num-queues=1,id=dev%d,addr=%d%s ",
@@ -406,7 +357,7 @@ static void run_writer(const Writers *w, int i, RdpGuest *guest,
     ring.used += w->offset[i];
     rdp_ring_enable(&ring);
     rdp_driver_ok(dev);
-    rdp_back_end_wait(be, RDP_VHOST_SET_VRING_ENABLE, 0);
+    rdp_back_end_wait(be, RDP_VHOST_SET_VRING_KICK, 0);
 }
 
 /* Write until QEMU stops both devices, which it does at the end */
@@ -485,7 +436,7 @@ static const Memory memory_part = {
 static void test_refused(const void *data)
 {
     const Memory *memory = data;
-    RdpBackEnd *be = rdp_back_end_new(PROTOCOL);
+    RdpBackEnd *be = rdp_back_end_new(RDP_VHOST_PROTOCOL);
     g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
     g_autofree char *path = g_build_filename(g_get_tmp_dir(),
                                              "restricted-dma-XXXXXX", NULL);
@@ -505,6 +456,22 @@ static void test_refused(const void *data)
     rdp_back_end_free(be);
 }
 
+static const struct {
+    const char *name;
+    GTestDataFunc func;
+    bool split;                 /* needs the indices of a split ring */
+} tests[] = {
+    { "memory", test_memory },
+    { "features", test_features },
+    { "consent", test_consent },
+    { "ring-outside", test_ring_outside },
+    { "error", test_error },
+    { "lost", test_lost },
+    { "restarted", test_restarted, true },
+    { "master", test_master },
+    { "iotlb", test_iotlb },
+};
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -512,23 +479,22 @@ int main(int argc, char **argv)
         return 0;
     }
 
-    rdp_add_test(test_memory, &with_table, "restricted-dma/vhost/memory/table");
-    rdp_add_test(test_memory, &with_slots, "restricted-dma/vhost/memory/slots");
-    qtest_add_func("restricted-dma/vhost/features", test_features);
-    qtest_add_func("restricted-dma/vhost/consent", test_consent);
-    qtest_add_func("restricted-dma/vhost/ring-outside", test_ring_outside);
-    rdp_add_test(test_error, &split, "restricted-dma/vhost/error/split");
-    rdp_add_test(test_error, &packed, "restricted-dma/vhost/error/packed");
-    rdp_add_test(test_lost, &split, "restricted-dma/vhost/lost/split");
-    rdp_add_test(test_lost, &packed, "restricted-dma/vhost/lost/packed");
-    qtest_add_func("restricted-dma/vhost/restarted", test_restarted);
-    qtest_add_func("restricted-dma/vhost/master", test_master);
-    qtest_add_func("restricted-dma/vhost/iotlb", test_iotlb);
+    for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
+        for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
+            if (!(rdp_vhost_variants[j].features & BIT_ULL(VIRTIO_F_RING_PACKED) && tests[i].split)) {
+                rdp_add_test(tests[i].func, &rdp_vhost_variants[j],
+                             "restricted-dma/vhost/%s/%s", tests[i].name,
+                             rdp_vhost_variants[j].name);
+            }
+        }
+    }
     rdp_add_test(test_log, &log_without_pool_first,
                  "restricted-dma/vhost/log/without-pool-first");
     rdp_add_test(test_log, &log_with_pool_first,
                  "restricted-dma/vhost/log/with-pool-first");
     rdp_add_test(test_log, &log_two_pools, "restricted-dma/vhost/log/two-pools");
+    rdp_add_test(test_log, &log_same_size,
+                 "restricted-dma/vhost/log/same-size");
     rdp_add_test(test_log, &log_one_pool, "restricted-dma/vhost/log/one-pool");
     rdp_add_test(test_refused, &memory_private,
                  "restricted-dma/vhost/refused/private");

@@ -89,7 +89,8 @@ struct RdpBackEnd {
     bool running;
     bool quit;
     bool hang_up;
-    bool refuse;
+    bool refuse_to_run;
+    bool refuse_to_stop;
 };
 
 static void close_fd(int *fd)
@@ -266,10 +267,20 @@ static bool answer(RdpBackEnd *be, int fd, Message *msg)
         reply(fd, msg, 0);
         return true;
     case RDP_VHOST_SET_VRING_ADDR:
-        state->addr = msg->addr;
+        if (msg->addr.index == 0) {
+            state->addr = msg->addr;
+        }
+        break;
+    case RDP_VHOST_SET_VRING_BASE:
+        if (msg->state.index == 0) {
+            state->base = msg->state.num;
+        }
         break;
     case RDP_VHOST_GET_VRING_BASE:
         be->running = false;
+        if (be->refuse_to_stop) {
+            return false;
+        }
         msg->state.num = 0;
         reply(fd, msg, sizeof(msg->state));
         return true;
@@ -279,11 +290,11 @@ static bool answer(RdpBackEnd *be, int fd, Message *msg)
     case RDP_VHOST_SET_BACKEND_REQ_FD:
         take_fd(msg, &state->channel_fd);
         break;
-    case RDP_VHOST_SET_VRING_ENABLE:
-        if (be->refuse && msg->state.num) {
+    case RDP_VHOST_SET_VRING_KICK:
+        if (be->refuse_to_run) {
             return false;
         }
-        be->running = msg->state.num;
+        be->running = true;
         break;
     }
     if (wants_ack) {
@@ -414,6 +425,11 @@ void rdp_back_end_free(RdpBackEnd *be)
     g_free(be);
 }
 
+char *rdp_back_end_chardev_once(RdpBackEnd *be, const char *id)
+{
+    return g_strdup_printf("-chardev socket,id=%s,path=%s ", id, be->path);
+}
+
 char *rdp_back_end_chardev(RdpBackEnd *be, const char *id)
 {
     return g_strdup_printf("-chardev socket,id=%s,path=%s,reconnect-ms=10 ",
@@ -449,7 +465,14 @@ void rdp_back_end_hang_up(RdpBackEnd *be)
 void rdp_back_end_refuse_to_run(RdpBackEnd *be, bool refuse)
 {
     g_mutex_lock(&be->lock);
-    be->refuse = refuse;
+    be->refuse_to_run = refuse;
+    g_mutex_unlock(&be->lock);
+}
+
+void rdp_back_end_refuse_to_stop(RdpBackEnd *be, bool refuse)
+{
+    g_mutex_lock(&be->lock);
+    be->refuse_to_stop = refuse;
     g_mutex_unlock(&be->lock);
 }
 
@@ -462,6 +485,16 @@ void rdp_back_end_report_error(RdpBackEnd *be)
     g_assert_cmpint(write(fd, &one, sizeof(one)), ==, sizeof(one));
 }
 
+static uint64_t ask(RdpBackEnd *be, Message *msg)
+{
+    int fd = rdp_back_end_state(be).channel_fd;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_true(send_message(fd, msg));
+    g_assert_true(receive(fd, msg));
+    return msg->u64;
+}
+
 uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr)
 {
     Message msg = {
@@ -469,12 +502,15 @@ uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr)
                  sizeof(msg.iotlb) },
         .iotlb = { .iova = addr, .size = 1, .perm = 1, .type = IOTLB_MISS },
     };
-    int fd = rdp_back_end_state(be).channel_fd;
 
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_true(send_message(fd, &msg));
-    g_assert_true(receive(fd, &msg));
-    return msg.u64;
+    return ask(be, &msg);
+}
+
+uint64_t rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size)
+{
+    Message msg = { .hdr = { request, FLAG_VERSION | FLAG_NEED_REPLY, size } };
+
+    return ask(be, &msg);
 }
 
 static uint8_t *map_file(int fd, size_t size, off_t offset)

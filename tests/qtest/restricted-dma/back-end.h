@@ -1,8 +1,9 @@
 /*
  * Restricted DMA pools: a vhost-user back end that does what the test says
  *
- * It answers QEMU as a block device with one queue would, remembers what QEMU
- * told it, and processes no request: the test does, or does worse.
+ * It answers QEMU as a block device with one queue would, or a network card
+ * with one pair, remembers what QEMU told it, and processes no request: the
+ * test does, or does worse.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -54,7 +55,8 @@ typedef struct RdpVhostState {
     unsigned n_regions;
     RdpVhostRegion regions[RDP_VHOST_REGIONS];
     int region_fds[RDP_VHOST_REGIONS];
-    struct vhost_vring_addr addr;
+    struct vhost_vring_addr addr;       /* of queue 0 */
+    unsigned base;                      /* the same */
     int err_fd;
     int log_fd;
     uint64_t log_size;
@@ -67,7 +69,9 @@ typedef struct RdpBackEnd RdpBackEnd;
 RdpBackEnd *rdp_back_end_new(uint64_t protocol_features);
 void rdp_back_end_free(RdpBackEnd *be);
 
-/* The option that makes it a chardev of QEMU, which connects again and again */
+/* The option that makes it a chardev of QEMU, which connects once ... */
+char *rdp_back_end_chardev_once(RdpBackEnd *be, const char *id);
+/* ... or again and again */
 char *rdp_back_end_chardev(RdpBackEnd *be, const char *id);
 
 /* What QEMU has said up to now; the descriptors belong to the back end */
@@ -79,12 +83,19 @@ void rdp_back_end_wait(RdpBackEnd *be, RdpVhostRequest request,
                        unsigned before);
 /* End the connection, as a back end does that crashes */
 void rdp_back_end_hang_up(RdpBackEnd *be);
-/* From now on, end each connection as soon as the device is started */
+/* From now on, end each connection as soon as a queue is started */
 void rdp_back_end_refuse_to_run(RdpBackEnd *be, bool refuse);
+/* End it instead of stopping a queue */
+void rdp_back_end_refuse_to_stop(RdpBackEnd *be, bool refuse);
 /* Report an error in the queue */
 void rdp_back_end_report_error(RdpBackEnd *be);
 /* Ask for the translation of an address; returns 0 if QEMU gives it */
 uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr);
+/*
+ * Make a request of the back end, with @size bytes of zeros; returns 0 if QEMU
+ * serves it
+ */
+uint64_t rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size);
 /*
  * Write a byte as a device does, also to the log of dirty pages if QEMU wants
  * one; returns whether QEMU let the device run

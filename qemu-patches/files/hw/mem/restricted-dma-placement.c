@@ -179,6 +179,11 @@ static bool pool_init_ram(RestrictedDMAPool *pool, const char *name,
 {
     int fd = cpr_find_fd(name, 0);
 
+    if (fd < 0 && !qemu_memfd_check(MFD_ALLOW_SEALING)) {
+        return memory_region_init_ram_flags_nomigrate(&pool->ram, OBJECT(pool),
+                                                      name, pool->size, flags,
+                                                      errp);
+    }
     if (fd < 0) {
         fd = qemu_memfd_create(name, pool->size, false, 0,
                                F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL, errp);

@@ -31,14 +31,19 @@
 
 /*
  * A back end that goes away so soon after its start, in milliseconds, and so
- * often, without having finished a request, is not started again.
+ * often in a row, without having finished a request, is not started again ...
  */
 #define VHOST_RESTRICTED_DMA_SOON_MS 1000
 #define VHOST_RESTRICTED_DMA_LOSSES  3
+/* ... nor is one that goes away more often than that, whatever it finished */
+#define VHOST_RESTRICTED_DMA_LOSS_MS 10000
+#define VHOST_RESTRICTED_DMA_BURST   10
 
 static bool vhost_restricted_dma_has_back_end(const VirtIODevice *vdev)
 {
-    return virtio_dma_is_restricted(vdev) && vdev->restricted_dma->back_end;
+    const RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    return virtio_dma_is_restricted(vdev) && rd->back_end && rd->dev;
 }
 
 bool vhost_user_restrict_dma(VirtIODevice *vdev, Error **errp)
@@ -52,6 +57,16 @@ AddressSpace *vhost_restricted_dma_as(VirtIODevice *vdev)
     RestrictedDMAPool *pool = virtio_restricted_dma_pool(vdev);
 
     return pool ? restricted_dma_pool_as(pool) : NULL;
+}
+
+uint64_t vhost_restricted_dma_features(const VirtIODevice *vdev,
+                                       uint64_t features)
+{
+    if (virtio_dma_is_restricted(vdev)) {
+        features &= ~(1ULL << VIRTIO_F_RESTRICTED_DMA |
+                      1ULL << VIRTIO_F_IOMMU_PLATFORM);
+    }
+    return features;
 }
 
 bool vhost_restricted_dma_may_start(const VirtIODevice *vdev)
@@ -108,12 +123,18 @@ static void vhost_restricted_dma_break(VirtIODevice *vdev, const char *why)
                  restricted_dma_pool_id(vdev->restricted_dma->pool));
 }
 
-void vhost_restricted_dma_queue_error(VirtIODevice *vdev)
+bool vhost_restricted_dma_queue_error(VirtIODevice *vdev, int n)
 {
-    if (vhost_restricted_dma_has_back_end(vdev) && !vdev->broken) {
-        vhost_restricted_dma_break(vdev, "the back end found an error in a "
-                                   "queue");
+    if (!vhost_restricted_dma_has_back_end(vdev)) {
+        return false;
     }
+    if (!vdev->broken) {
+        g_autofree char *why =
+            g_strdup_printf("the back end found an error in queue %d", n);
+
+        vhost_restricted_dma_break(vdev, why);
+    }
+    return true;
 }
 
 /*
@@ -141,22 +162,63 @@ void vhost_restricted_dma_starting(VirtIODevice *vdev)
     }
 }
 
+/* Does it look as if the back end cannot bear what is in the queues? */
+static bool vhost_restricted_dma_in_vain(VirtIODevice *vdev, int64_t now)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (rd->back_end_reset != vdev->vq_generation_base ||
+        now - rd->back_end_loss >= VHOST_RESTRICTED_DMA_LOSS_MS) {
+        rd->back_end_losses = 0;
+        rd->back_end_reset = vdev->vq_generation_base;
+    }
+    if (now - rd->back_end_start < VHOST_RESTRICTED_DMA_SOON_MS &&
+        vhost_restricted_dma_progress(vdev) == rd->back_end_progress) {
+        rd->back_end_losses++;
+    } else {
+        rd->back_end_losses = 0;
+    }
+    return rd->back_end_losses >= VHOST_RESTRICTED_DMA_LOSSES;
+}
+
+/*
+ * A leaky bucket: it holds a burst of losses, and lets one go in each period.
+ * A driver can write to the used index and reset the device, but not to this.
+ */
+static bool vhost_restricted_dma_too_often(RestrictedDMADevice *rd, int64_t now)
+{
+    rd->back_end_paid = MAX(rd->back_end_paid, now) +
+                        VHOST_RESTRICTED_DMA_LOSS_MS;
+    return rd->back_end_paid - now >
+           VHOST_RESTRICTED_DMA_BURST * VHOST_RESTRICTED_DMA_LOSS_MS;
+}
+
 void vhost_restricted_dma_lost(VirtIODevice *vdev)
 {
     RestrictedDMADevice *rd = vdev->restricted_dma;
     int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    bool in_vain, too_often;
 
     if (!vhost_restricted_dma_has_back_end(vdev) || vdev->broken) {
         return;
     }
-    if (now - rd->back_end_start >= VHOST_RESTRICTED_DMA_SOON_MS ||
-        vhost_restricted_dma_progress(vdev) != rd->back_end_progress ||
-        rd->back_end_reset != vdev->vq_generation_base) {
-        rd->back_end_losses = 0;
-        rd->back_end_reset = vdev->vq_generation_base;
-    }
-    if (++rd->back_end_losses >= VHOST_RESTRICTED_DMA_LOSSES) {
+    in_vain = vhost_restricted_dma_in_vain(vdev, now);
+    too_often = vhost_restricted_dma_too_often(rd, now);
+    rd->back_end_loss = now;
+    if (in_vain) {
         vhost_restricted_dma_break(vdev, "the back end went away again and "
                                    "again and finished no request");
+    } else if (too_often) {
+        vhost_restricted_dma_break(vdev, "the back end goes away too often");
     }
+}
+
+bool vhost_restricted_dma_refuse_reset(VirtIODevice *vdev, int n)
+{
+    if (!vhost_restricted_dma_has_back_end(vdev) || !vdev->vhost_started) {
+        return false;
+    }
+    virtio_error(vdev, "%s: driver reset queue %d, which its back end cannot",
+                 vdev->name, n);
+    return true;
 }

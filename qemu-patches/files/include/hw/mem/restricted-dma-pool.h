@@ -131,6 +131,17 @@ typedef struct RestrictedDMADevice {
     unsigned back_end_losses;
 
     /**
+     * @back_end_loss: When it last went away; the same clock.
+     */
+    int64_t back_end_loss;
+
+    /**
+     * @back_end_paid: When the device will have paid for all its losses, each
+     * of which costs some time; the same clock.
+     */
+    int64_t back_end_paid;
+
+    /**
      * @back_end_reset: Which reset of the device @back_end_losses follows.
      */
     uint32_t back_end_reset;

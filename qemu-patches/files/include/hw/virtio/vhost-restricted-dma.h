@@ -30,6 +30,17 @@ bool vhost_user_restrict_dma(VirtIODevice *vdev, Error **errp);
 AddressSpace *vhost_restricted_dma_as(VirtIODevice *vdev);
 
 /**
+ * vhost_restricted_dma_features: what a back end is told of the features
+ * @vdev: the device
+ * @features: those that the driver accepted
+ *
+ * Returns: @features, without those that are between the driver of a restricted
+ * device and QEMU.
+ */
+uint64_t vhost_restricted_dma_features(const VirtIODevice *vdev,
+                                       uint64_t features);
+
+/**
  * vhost_restricted_dma_may_start: may a back end process the queues?
  * @vdev: the device
  *
@@ -65,13 +76,16 @@ void vhost_restricted_dma_update(VirtIODevice *vdev);
 /**
  * vhost_restricted_dma_queue_error: a back end found an error in a queue
  * @vdev: the device
+ * @n: the queue
  *
  * Breaks a restricted device.  What the driver did is not known; it is counted
  * as a violation, because an address outside the pool looks like this.
  *
  * Context: BQL.
+ *
+ * Returns: true if the device is restricted, and the error was reported.
  */
-void vhost_restricted_dma_queue_error(VirtIODevice *vdev);
+bool vhost_restricted_dma_queue_error(VirtIODevice *vdev, int n);
 
 /* Call this before a back end is started.  Context: BQL. */
 void vhost_restricted_dma_starting(VirtIODevice *vdev);
@@ -83,10 +97,24 @@ void vhost_restricted_dma_starting(VirtIODevice *vdev);
  * A back end that ends because of what the driver placed in a queue finds it
  * there when it comes back.  If it goes away several times, each time soon
  * after its start or in the course of it, and finishes nothing in between, the
- * device breaks.
+ * device breaks.  It also breaks if that happens more than 10 times at once, and
+ * then more than once in 10 seconds.
  *
  * Context: BQL.
  */
 void vhost_restricted_dma_lost(VirtIODevice *vdev);
+
+/**
+ * vhost_restricted_dma_refuse_reset: the driver resets a queue
+ * @vdev: the device
+ * @n: the queue
+ *
+ * A back end is not told of that, and would go on with the queue.  The device
+ * does not offer VIRTIO_F_RING_RESET then, but a driver can try.  Breaks the
+ * device if it is restricted and its back end runs.
+ *
+ * Returns: true if the queue must be left as it is.
+ */
+bool vhost_restricted_dma_refuse_reset(VirtIODevice *vdev, int n);
 
 #endif

@@ -1,0 +1,363 @@
+/*
+ * Restricted DMA pools: what drivers and back ends do at the wrong moment
+ *
+ * QEMU goes on, the device works after a reset, and nothing is lost.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "restricted-dma/blk.h"
+#include "restricted-dma/host.h"
+#include "restricted-dma/migration.h"
+#include "restricted-dma/vhost.h"
+#include "standard-headers/linux/virtio_blk.h"
+
+/* So many losses at once break a device, whatever was finished in between */
+#define BURST           10
+
+/* Requests of a back end */
+#define HOST_NOTIFIER   3
+#define OBJECT_ADD      6
+#define OBJECT_LOOKUP   8
+#define AREA_SIZE       24
+#define UUID_SIZE       16
+
+/* docs/specs/acpi_pci_hotplug.rst, on a PC */
+#define ACPI_PCIHP_EJECT    0xae08
+#define ACPI_PCIHP_BUS      0xae10
+
+#define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+
+/* The device works, from reset on */
+static void assert_works(RdpVhost *v)
+{
+    rdp_reset(&v->dev);
+    rdp_vhost_run(v);
+    g_assert_false(rdp_needs_reset(&v->dev));
+}
+
+static void by_reset(RdpVhost *v)
+{
+    rdp_reset(&v->dev);
+}
+
+static void by_stop(RdpVhost *v)
+{
+    rdp_settle(v->guest->qts);
+}
+
+static void by_master(RdpVhost *v)
+{
+    rdp_set_master(&v->dev, false);
+    rdp_set_master(&v->dev, true);
+}
+
+/* A queue that is enabled after DRIVER_OK was not started, nor is it stopped */
+static void test_late_queue(const void *data)
+{
+    static void (*const ways[])(RdpVhost *v) = {
+        by_reset, by_stop, by_master
+    };
+    const RdpVhostVariant *variant = data;
+    RdpVhost v;
+
+    rdp_vhost_start(&v, variant);
+    for (int i = 0; i < G_N_ELEMENTS(ways); i++) {
+        g_assert_true(rdp_negotiate(&v.dev, RDP_FEATURES | variant->features));
+        rdp_driver_ok(&v.dev);
+        rdp_ring_init(&v.ring, &v.dev, 0, variant->features & PACKED);
+        rdp_ring_enable(&v.ring);
+        ways[i](&v);
+        assert_works(&v);
+    }
+    rdp_vhost_stop(&v);
+}
+
+/* The back end is not told when a queue is reset: the driver must not do it */
+static void test_queue_reset(const void *data)
+{
+    RdpVhost v;
+    unsigned stops;
+
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
+    stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
+    rdp_ring_begin_reset(&v.ring);
+    rdp_wait_needs_reset(&v.dev);
+    rdp_back_end_wait(v.be, RDP_VHOST_GET_VRING_BASE, stops);
+    assert_works(&v);
+    rdp_vhost_stop(&v);
+}
+
+/* Pretend to have finished requests */
+static void set_used_index(RdpVhost *v, uint16_t index)
+{
+    qtest_writew(v->guest->qts, v->ring.used + offsetof(struct vring_used, idx),
+                 index);
+}
+
+/* No progress that a driver can pretend lets a back end end for ever */
+static void test_too_often(const void *data)
+{
+    RdpVhost v;
+
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_vhost_run(&v);
+    for (int i = 1; i <= BURST; i++) {
+        unsigned starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_KICK);
+
+        set_used_index(&v, i);
+        rdp_back_end_hang_up(v.be);
+        rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_KICK, starts);
+        g_assert_false(rdp_needs_reset(&v.dev));
+    }
+    set_used_index(&v, BURST + 1);
+    rdp_back_end_hang_up(v.be);
+    rdp_wait_needs_reset(&v.dev);
+
+    /* A reset helps once */
+    assert_works(&v);
+    rdp_back_end_hang_up(v.be);
+    rdp_wait_needs_reset(&v.dev);
+    rdp_vhost_stop(&v);
+}
+
+/* A back end that is lost while the ring is not mapped goes on where it was */
+static void test_lost_without_master(const void *data)
+{
+    const uint16_t used = 7;
+    RdpVhost v;
+    unsigned starts;
+
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_vhost_run(&v);
+    set_used_index(&v, used);
+    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_KICK);
+    rdp_back_end_refuse_to_stop(v.be, true);
+    rdp_set_master(&v.dev, false);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
+    rdp_back_end_refuse_to_stop(v.be, false);
+    rdp_settle(v.guest->qts);
+    rdp_set_master(&v.dev, true);
+    rdp_driver_ok(&v.dev);
+    rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_KICK, starts);
+    g_assert_cmpint(rdp_back_end_state(v.be).base, ==, used);
+    rdp_vhost_stop(&v);
+}
+
+/* A back end that connects while the machine is paused waits for it to run */
+static void test_paused(const void *data)
+{
+    RdpVhost v;
+    unsigned starts;
+
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_vhost_run(&v);
+    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_KICK);
+    qtest_qmp_assert_success(v.guest->qts, "{'execute': 'stop'}");
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
+    rdp_assert_answers(v.guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_KICK), ==,
+                    starts);
+    rdp_continue(v.guest->qts);
+    rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_KICK, starts);
+    rdp_vhost_stop(&v);
+}
+
+/* The back end gets nothing of other back ends, and QEMU maps nothing of it */
+static void test_requests(const void *data)
+{
+    RdpVhost v;
+
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
+    g_assert_cmpint(rdp_back_end_ask(v.be, HOST_NOTIFIER, AREA_SIZE), !=, 0);
+    g_assert_cmpint(rdp_back_end_ask(v.be, OBJECT_ADD, UUID_SIZE), !=, 0);
+    g_assert_cmpint(rdp_back_end_ask(v.be, OBJECT_LOOKUP, UUID_SIZE), !=, 0);
+    assert_works(&v);
+    rdp_vhost_stop(&v);
+}
+
+/* The device goes while its back end does */
+static void test_unplug(const void *data)
+{
+    const RdpVhostVariant *variant = data;
+    RdpVhost v = { .variant = variant, .be = rdp_back_end_new(variant->protocol) };
+    g_autofree char *chardev = rdp_back_end_chardev_once(v.be, "chr0");
+
+    v.guest = rdp_start_device(&v.dev, "pc", "%s %spacked=on," RDP_CONFINED,
+                               chardev, variant->device);
+    rdp_vhost_run(&v);
+    rdp_back_end_refuse_to_stop(v.be, true);
+    /* The guest ejects it by itself, through ACPI */
+    qtest_outl(v.guest->qts, ACPI_PCIHP_BUS, 0);
+    qtest_outl(v.guest->qts, ACPI_PCIHP_EJECT, 1u << RDP_SLOT);
+    rdp_settle(v.guest->qts);
+    rdp_assert_answers(v.guest->qts);
+    rdp_device_cleanup(&v.dev);
+    rdp_stop(v.guest);
+    rdp_back_end_free(v.be);
+}
+
+/* Where the device's own configuration is, behind that of virtio */
+static uint64_t config_offset(RdpDevice *dev)
+{
+    uint8_t cap = 0;
+
+    do {
+        cap = qpci_find_capability(dev->pci, PCI_CAP_ID_VNDR, cap);
+        g_assert_cmpint(cap, !=, 0);
+    } while (qpci_config_readb(dev->pci, cap + VIRTIO_PCI_CAP_CFG_TYPE) !=
+             VIRTIO_PCI_CAP_DEVICE_CFG);
+    return qpci_config_readl(dev->pci, cap + VIRTIO_PCI_CAP_OFFSET);
+}
+
+/* Nobody asks a back end that is not there */
+static void test_config(void)
+{
+    RdpVhost v;
+    QDict *response;
+
+    rdp_vhost_start(&v, &rdp_vhost_variants[0]);
+    rdp_vhost_run(&v);
+    rdp_back_end_hang_up(v.be);
+    rdp_settle(v.guest->qts);
+    qpci_io_writeb(v.dev.pci, v.dev.bar, config_offset(&v.dev) +
+                   offsetof(struct virtio_blk_config, wce), 1);
+    response = qtest_qmp(v.guest->qts, "{'execute': 'device-sync-config',"
+                         " 'arguments': {'id': 'dev0'}}");
+    g_assert_true(qdict_haskey(response, "error"));
+    qobject_unref(response);
+    rdp_assert_answers(v.guest->qts);
+    rdp_vhost_stop(&v);
+}
+
+#define SHM_SLOT        9
+#define SHM_HIGH        0x40            /* 256 GiB */
+#define RINGS           (2 * MiB)       /* in RAM */
+#define WRITE_TO        (3 * MiB)
+#define SLOWLY          "{'execute': 'migrate-set-parameters', 'arguments':" \
+                        " {'downtime-limit': 1, 'max-bandwidth': 4194304}}"
+#define FAST            "{'execute': 'migrate-set-parameters', 'arguments':" \
+                        " {'max-bandwidth': 1073741824}}"
+
+static char *shm_options(RdpBackEnd *be)
+{
+    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
+
+    return g_strdup_printf("%s -object memory-backend-memfd,id=shm,size=1M "
+                           "-device ivshmem-plain,memdev=shm,master=on,addr=%d "
+                           "-device vhost-user-blk-pci,chardev=chr0,"
+                           "num-queues=1,disable-legacy=on," RDP_DEV0,
+                           chardev, SHM_SLOT);
+}
+
+/* A device without a pool, whose rings are in RAM */
+static void run_without_pool(RdpDevice *dev, RdpGuest *guest, RdpBackEnd *be)
+{
+    RdpRing ring;
+
+    rdp_device_init(dev, guest, RDP_SLOT, "dev0");
+    g_assert_true(rdp_negotiate(dev, BIT_ULL(VIRTIO_F_VERSION_1)));
+    rdp_ring_init(&ring, dev, 0, false);
+    ring.desc = RDP_IN_RAM(guest, RINGS);
+    ring.avail = ring.desc + 0x1000;
+    ring.used = ring.avail + 0x1000;
+    rdp_ring_enable(&ring);
+    rdp_driver_ok(dev);
+    rdp_back_end_wait(be, RDP_VHOST_SET_VRING_KICK, 0);
+}
+
+/* Memory turns up far above all other while it migrates: the log gets longer */
+static void move_memory_up(RdpGuest *guest, QPCIDevice *shm, RdpBackEnd *be)
+{
+    unsigned before;
+
+    rdp_back_end_wait(be, RDP_VHOST_SET_LOG_BASE, 0);
+    before = rdp_back_end_requests(be, RDP_VHOST_SET_LOG_BASE);
+    qpci_config_writel(shm, PCI_BASE_ADDRESS_3, SHM_HIGH);
+    rdp_back_end_wait(be, RDP_VHOST_SET_LOG_BASE, before);
+}
+
+static void test_longer_log(void)
+{
+    RdpBackEnd *source = rdp_back_end_new(RDP_VHOST_PROTOCOL);
+    RdpBackEnd *dest = rdp_back_end_new(RDP_VHOST_PROTOCOL);
+    g_autofree char *source_options = shm_options(source);
+    g_autofree char *dest_options = shm_options(dest);
+    RdpGuest *from = rdp_start(rdp_machine(), "%s", source_options);
+    QPCIDevice *shm = qpci_device_find(from->bus, QPCI_DEVFN(SHM_SLOT, 0));
+    uint64_t addr = RDP_IN_RAM(from, WRITE_TO);
+    RdpMigrationFiles files;
+    RdpDevice dev;
+    RdpGuest *to;
+    uint8_t byte;
+
+    rdp_migration_files_init(&files);
+    to = rdp_start_destination(&files, rdp_machine(), dest_options);
+    qpci_config_writel(shm, PCI_BASE_ADDRESS_2, 0xd0000000);
+    qpci_config_writel(shm, PCI_BASE_ADDRESS_3, 0);
+    qpci_device_enable(shm);
+    run_without_pool(&dev, from, source);
+    qtest_qmp_assert_success(from->qts, SLOWLY);
+    rdp_begin_live(&files, from->qts, to->qts);
+    move_memory_up(from, shm, source);
+    qtest_qmp_assert_success(from->qts, FAST);
+    for (byte = 1; rdp_back_end_write(source, addr, byte); byte++) {
+        /* until QEMU stops the device, which it does at the end */
+    }
+    rdp_wait_migration(from->qts, "completed");
+    rdp_wait_migration(to->qts, "completed");
+    g_assert_cmphex(qtest_readb(to->qts, addr), ==, (uint8_t)(byte - 1));
+
+    g_free(shm);
+    rdp_device_cleanup(&dev);
+    rdp_stop(from);
+    rdp_stop(to);
+    rdp_back_end_free(source);
+    rdp_back_end_free(dest);
+    rdp_migration_files_cleanup(&files);
+}
+
+static const struct {
+    const char *name;
+    GTestDataFunc func;
+    bool split;                 /* needs the indices of a split ring */
+    bool pc;                    /* needs a PC */
+} tests[] = {
+    { "late-queue", test_late_queue },
+    { "queue-reset", test_queue_reset },
+    { "too-often", test_too_often, true },
+    { "lost-without-master", test_lost_without_master, true },
+    { "paused", test_paused },
+    { "requests", test_requests },
+    { "unplug", test_unplug, false, true },
+};
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (!qtest_has_device("vhost-user-blk-pci")) {
+        return 0;
+    }
+
+    for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
+        for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
+            if (!(rdp_vhost_variants[j].features & PACKED && tests[i].split) &&
+                !(rdp_has_device_tree() && tests[i].pc)) {
+                rdp_add_test(tests[i].func, &rdp_vhost_variants[j],
+                             "restricted-dma/vhost-harm/%s/%s", tests[i].name,
+                             rdp_vhost_variants[j].name);
+            }
+        }
+    }
+    qtest_add_func("restricted-dma/vhost-harm/config", test_config);
+    if (qtest_has_device("ivshmem-plain")) {
+        qtest_add_func("restricted-dma/vhost-harm/longer-log",
+                       test_longer_log);
+    }
+    return g_test_run();
+}
