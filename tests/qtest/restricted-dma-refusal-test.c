@@ -5,8 +5,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <glib/gstdio.h>
-#include <sys/un.h>
 #include "restricted-dma/command-line.h"
 #include "restricted-dma/guest.h"
 
@@ -284,79 +282,6 @@ static void test_refusal(const void *data)
     }
 }
 
-/*
- * Whether a virtio-net device can be confined depends on its netdev.  This back
- * end says only that it has no features: QEMU does not ask for more before it
- * looks at the device.
- */
-#define VHOST_USER_GET_FEATURES 1
-#define VHOST_USER_VERSION      1
-#define VHOST_USER_REPLY        4
-
-typedef struct QEMU_PACKED VhostMessage {
-    uint32_t request;
-    uint32_t flags;
-    uint32_t size;
-    uint64_t payload[32];
-} VhostMessage;
-
-static bool read_all(int fd, void *buf, size_t len)
-{
-    return !len || recv(fd, buf, len, MSG_WAITALL) == len;
-}
-
-static void *serve_vhost(void *listener)
-{
-    int fd = accept(GPOINTER_TO_INT(listener), NULL, NULL);
-    const size_t header = offsetof(VhostMessage, payload);
-    VhostMessage msg;
-
-    g_assert_cmpint(fd, >=, 0);
-    while (read_all(fd, &msg, header) && msg.size <= sizeof(msg.payload) &&
-           read_all(fd, msg.payload, msg.size)) {
-        if (msg.request == VHOST_USER_GET_FEATURES) {
-            msg.flags = VHOST_USER_VERSION | VHOST_USER_REPLY;
-            msg.size = sizeof(msg.payload[0]);
-            msg.payload[0] = 0;
-            g_assert_cmpint(send(fd, &msg, header + msg.size, 0), ==,
-                            header + msg.size);
-        }
-    }
-    close(fd);
-    return NULL;
-}
-
-static void test_vhost_netdev(void)
-{
-    g_autofree char *dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(dir, "vhost", NULL);
-    g_autofree char *args = g_strdup_printf(
-        POOL "-object memory-backend-memfd,id=ram,size=128M,share=on "
-        "-machine memory-backend=ram -chardev socket,id=chr0,path=%s "
-        "-netdev vhost-user,id=net0,chardev=chr0 "
-        "-device virtio-net-pci,netdev=net0," WITH, path);
-    g_autofree char *line = NULL;
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    GThread *server;
-
-    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
-    g_assert_cmpint(bind(listener, (struct sockaddr *)&addr, sizeof(addr)),
-                    ==, 0);
-    g_assert_cmpint(listen(listener, 1), ==, 0);
-    server = g_thread_new("vhost", serve_vhost, GINT_TO_POINTER(listener));
-
-    line = rdp_assert_options_refused("-machine %s %s", rdp_machine(), args);
-    assert_mentions(line, "netdev 'net0'");
-    assert_mentions(line, "vhost");
-    assert_mentions(line, "restricted-dma-pool");
-
-    g_thread_join(server);
-    close(listener);
-    g_unlink(path);
-    g_rmdir(dir);
-}
-
 /* Options like those above that work: the others fail for their own reasons */
 static const struct {
     const char *args;
@@ -524,7 +449,6 @@ int main(int argc, char **argv)
             qtest_add_data_func(path, &refusals[i], test_refusal);
         }
     }
-    qtest_add_func("/restricted-dma/refusal/vhost-netdev", test_vhost_netdev);
     qtest_add_func("/restricted-dma/refusal/accepted", test_accepted);
     qtest_add_func("/restricted-dma/refusal/run-time/object",
                    test_runtime_object);

@@ -445,10 +445,11 @@ static void test_refused(const void *data)
 
     g_assert_cmpint(ftruncate(fd, 4 * MiB), ==, 0);
     message = rdp_assert_options_refused(
-        "-machine q35 -object %s%s,id=mem0,size=2M "
+        "-machine %s -object %s%s,id=mem0,size=2M "
         "-object restricted-dma-pool,id=pool0,size=2M,memdev=mem0 %s"
         "-device vhost-user-blk-pci,chardev=chr0,restricted-dma-pool=pool0",
-        memory->backend, memory == &memory_part ? path : "", chardev);
+        rdp_machine(), memory->backend, memory == &memory_part ? path : "",
+        chardev);
     g_assert_nonnull(strstr(message, "pool0"));
     g_assert_nonnull(strstr(message, memory->word));
     close(fd);

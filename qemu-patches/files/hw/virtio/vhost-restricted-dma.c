@@ -89,11 +89,27 @@ static void vhost_restricted_dma_update_bh(void *opaque)
     VirtIODevice *vdev = opaque;
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
 
-    /* The device may be gone in the meantime. */
-    if (DEVICE(vdev)->realized) {
-        vdc->set_status(vdev, vhost_restricted_dma_status(vdev, vdev->status));
+    vdc->set_status(vdev, vhost_restricted_dma_status(vdev, vdev->status));
+}
+
+void vhost_restricted_dma_plugged(VirtIODevice *vdev)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (vhost_restricted_dma_has_back_end(vdev)) {
+        rd->back_end_update = aio_bh_new(qemu_get_aio_context(),
+                                         vhost_restricted_dma_update_bh, vdev);
     }
-    object_unref(OBJECT(vdev));
+}
+
+void vhost_restricted_dma_unplugged(VirtIODevice *vdev)
+{
+    RestrictedDMADevice *rd = vdev->restricted_dma;
+
+    if (vhost_restricted_dma_has_back_end(vdev)) {
+        qemu_bh_delete(rd->back_end_update);
+        rd->back_end_update = NULL;
+    }
 }
 
 /* Does the back end run and must not, or should run and does not? */
@@ -108,9 +124,7 @@ static bool vhost_restricted_dma_needs_update(const VirtIODevice *vdev)
 void vhost_restricted_dma_update(VirtIODevice *vdev)
 {
     if (vhost_restricted_dma_needs_update(vdev)) {
-        object_ref(OBJECT(vdev));
-        aio_bh_schedule_oneshot(qemu_get_aio_context(),
-                                vhost_restricted_dma_update_bh, vdev);
+        qemu_bh_schedule(vdev->restricted_dma->back_end_update);
     }
 }
 

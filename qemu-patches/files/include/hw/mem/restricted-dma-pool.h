@@ -54,6 +54,12 @@ typedef struct RestrictedDMADevice {
      */
     bool back_end;
 
+    /**
+     * @back_end_update: Stops the back end, or lets it go on, in the main
+     * loop; NULL without @back_end.
+     */
+    QEMUBH *back_end_update;
+
     /* Written by restricted_dma_pool_attach() and _detach(), under the BQL */
 
     /**

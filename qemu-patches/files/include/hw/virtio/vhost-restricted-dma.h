@@ -63,6 +63,10 @@ bool vhost_restricted_dma_may_start(const VirtIODevice *vdev);
  */
 uint8_t vhost_restricted_dma_status(const VirtIODevice *vdev, uint8_t status);
 
+/* Call these when a device is on its pool, and before it leaves it; BQL. */
+void vhost_restricted_dma_plugged(VirtIODevice *vdev);
+void vhost_restricted_dma_unplugged(VirtIODevice *vdev);
+
 /**
  * vhost_restricted_dma_update: stop a back end, or let it go on
  * @vdev: a device, which was broken or whose bus opened or closed its window
