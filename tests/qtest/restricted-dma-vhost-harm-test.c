@@ -185,8 +185,9 @@ static void test_requests(const void *data)
 static void test_unplug(const void *data)
 {
     const RdpVhostVariant *variant = data;
-    RdpVhost v = { .variant = variant, .be = rdp_back_end_new(variant->protocol) };
-    g_autofree char *chardev = rdp_back_end_chardev_once(v.be, "chr0");
+    RdpBackEnd *be = rdp_back_end_new(variant->protocol);
+    g_autofree char *chardev = rdp_back_end_chardev_once(be, "chr0");
+    RdpVhost v = { .variant = variant, .be = be };
 
     v.guest = rdp_start_device(&v.dev, "pc", "%s %spacked=on," RDP_CONFINED,
                                chardev, variant->device);
@@ -346,11 +347,13 @@ int main(int argc, char **argv)
 
     for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
         for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
-            if (!(rdp_vhost_variants[j].features & PACKED && tests[i].split) &&
+            const RdpVhostVariant *variant = &rdp_vhost_variants[j];
+
+            if (!(variant->features & PACKED && tests[i].split) &&
                 !(rdp_has_device_tree() && tests[i].pc)) {
-                rdp_add_test(tests[i].func, &rdp_vhost_variants[j],
+                rdp_add_test(tests[i].func, variant,
                              "restricted-dma/vhost-harm/%s/%s", tests[i].name,
-                             rdp_vhost_variants[j].name);
+                             variant->name);
             }
         }
     }

@@ -13,6 +13,8 @@
 #include "restricted-dma/migration.h"
 #include "restricted-dma/vhost.h"
 
+#define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+
 /* A back end may go away so often in a row */
 #define LOSSES          3
 
@@ -133,7 +135,7 @@ static void test_ring_outside(const void *data)
     features = v.variant->features;
     for (int i = 0; i < G_N_ELEMENTS(parts); i++) {
         g_assert_true(rdp_negotiate(&v.dev, RDP_FEATURES | features));
-        rdp_ring_init(&v.ring, &v.dev, 0, features & BIT_ULL(VIRTIO_F_RING_PACKED));
+        rdp_ring_init(&v.ring, &v.dev, 0, features & PACKED);
         *parts[i] = RDP_IN_RAM(v.guest, RDP_VICTIM);
         rdp_snapshot(v.guest);
         rdp_ring_enable(&v.ring);
@@ -482,10 +484,12 @@ int main(int argc, char **argv)
 
     for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
         for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
-            if (!(rdp_vhost_variants[j].features & BIT_ULL(VIRTIO_F_RING_PACKED) && tests[i].split)) {
-                rdp_add_test(tests[i].func, &rdp_vhost_variants[j],
+            const RdpVhostVariant *variant = &rdp_vhost_variants[j];
+
+            if (!(variant->features & PACKED && tests[i].split)) {
+                rdp_add_test(tests[i].func, variant,
                              "restricted-dma/vhost/%s/%s", tests[i].name,
-                             rdp_vhost_variants[j].name);
+                             variant->name);
             }
         }
     }
@@ -493,7 +497,8 @@ int main(int argc, char **argv)
                  "restricted-dma/vhost/log/without-pool-first");
     rdp_add_test(test_log, &log_with_pool_first,
                  "restricted-dma/vhost/log/with-pool-first");
-    rdp_add_test(test_log, &log_two_pools, "restricted-dma/vhost/log/two-pools");
+    rdp_add_test(test_log, &log_two_pools,
+                 "restricted-dma/vhost/log/two-pools");
     rdp_add_test(test_log, &log_same_size,
                  "restricted-dma/vhost/log/same-size");
     rdp_add_test(test_log, &log_one_pool, "restricted-dma/vhost/log/one-pool");
