@@ -39,11 +39,14 @@ class Limits(GuestTest):
             return [hashlib.sha256(image.read(BLOCKS * MIB)).hexdigest()
                     for _ in range(READERS)]
 
-    def full_pool(self, pool: str, virtio: str) -> None:
+    def full_pool(self, pool: str, virtio: str,
+                  ring_may_fill_first: bool = False) -> None:
         """16 readers and 16 writers need more than the pool.
 
         Requests that find no room are made again, none of the others is
         damaged, and all data is right, on the disk and as it is read back.
+        Where each piece of a request takes a descriptor of the ring, the room
+        that runs out may be that of the ring.
         """
         scratch = self.file("scratch.img")
         written = [disk.pattern(seed, BLOCKS * MIB)
@@ -69,8 +72,9 @@ class Limits(GuestTest):
             self.assertEqual(self.sums(guest),
                              [hashlib.sha256(data).hexdigest()
                               for data in written])
-            self.assertGreater(self.failed_mappings(guest), 0,
-                               "the pool was never full")
+            if not ring_may_fill_first:
+                self.assertGreater(self.failed_mappings(guest), 0,
+                                   "the pool was never full")
             pools.check_used(guest, 2)
             guest.power_off()
         self.assertEqual(scratch.read_bytes(), b"".join(written))
@@ -101,7 +105,8 @@ class Limits(GuestTest):
         self.full_pool("8M", "packed=on")
 
     def test_full_pool_packed_no_indirect(self) -> None:
-        self.full_pool("2M", "packed=on,indirect_desc=off")
+        self.full_pool("2M", "packed=on,indirect_desc=off",
+                       ring_may_fill_first=True)
 
     def test_receive_buffers_leave_room(self) -> None:
         """A network card keeps receive buffers of 68 KiB, but not everywhere.
