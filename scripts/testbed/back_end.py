@@ -28,6 +28,10 @@ class BackEnd:
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 pass_fds=fds)
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
         self._popen.kill()
