@@ -18,17 +18,45 @@
 #define BURST           10
 
 /* Requests of a back end */
+#define CONFIG_CHANGE   2
 #define HOST_NOTIFIER   3
 #define OBJECT_ADD      6
+#define OBJECT_REMOVE   7
 #define OBJECT_LOOKUP   8
 #define AREA_SIZE       24
 #define UUID_SIZE       16
+
+/* Features of the protocol */
+#define REPLY_ACK       BIT_ULL(3)
 
 /* docs/specs/acpi_pci_hotplug.rst, on a PC */
 #define ACPI_PCIHP_EJECT    0xae08
 #define ACPI_PCIHP_BUS      0xae10
 
 #define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
+
+/* A device that may access all memory, at RDP_SLOT */
+#define NO_POOL         "-device vhost-user-blk-pci,chardev=chr0," \
+                        "num-queues=1,disable-legacy=on," RDP_DEV0
+
+/* QEMU waits so many microseconds at once for back ends; its clock may differ */
+#define WAIT            (5 * G_USEC_PER_SEC)
+#define TICK            10000
+
+/* More requests than fit into a socket */
+#define MANY            100000
+
+typedef struct Speech {
+    const char *name;
+    const RdpVhostVariant *variant;
+    RdpVhostSpeech speech;
+} Speech;
+
+static const Speech speeches[] = {
+    { "silent-blk", &rdp_vhost_variants[0], RDP_VHOST_SILENT },
+    { "silent-net", &rdp_vhost_variants[3], RDP_VHOST_SILENT },
+    { "stammering", &rdp_vhost_variants[0], RDP_VHOST_STAMMERS },
+};
 
 /* The device works, from reset on */
 static void assert_works(RdpVhost *v)
@@ -167,17 +195,91 @@ static void test_paused(const void *data)
     rdp_vhost_stop(&v);
 }
 
-/* The back end gets nothing of other back ends, and QEMU maps nothing of it */
+/*
+ * The back end gets nothing of other back ends, QEMU maps nothing of it, and
+ * there is no IOMMU to translate for: one that asks for such is not heard again
+ */
 static void test_requests(const void *data)
+{
+    static const struct {
+        uint32_t request, size;
+    } refused[] = {
+        { HOST_NOTIFIER, AREA_SIZE },
+        { OBJECT_ADD, UUID_SIZE },
+        { OBJECT_REMOVE, UUID_SIZE },
+        { OBJECT_LOOKUP, UUID_SIZE },
+    };
+    RdpVhost v;
+    int i;
+
+    rdp_vhost_start_reconnecting(&v, data);
+    for (i = 0; i <= G_N_ELEMENTS(refused); i++) {
+        assert_works(&v);
+        /* Of these two, only the block device knows what to do with it */
+        g_assert_cmpint(rdp_back_end_ask(v.be, CONFIG_CHANGE, 0), ==,
+                        strstr(v.variant->device, "net") ? 1 : 0);
+        g_assert_cmpint(i < G_N_ELEMENTS(refused) ?
+                        rdp_back_end_ask(v.be, refused[i].request,
+                                         refused[i].size) :
+                        rdp_back_end_ask_iotlb(v.be, v.guest->base), ==, -1);
+        g_assert_false(rdp_needs_reset(&v.dev));
+        rdp_back_end_hang_up(v.be);
+        RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == i + 2);
+    }
+    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_IOTLB_MSG), ==, 0);
+    assert_works(&v);
+    rdp_vhost_stop(&v);
+}
+
+/* A request that is not whole, or whose answers nobody reads, holds up nobody */
+static void test_channel(const void *data)
 {
     RdpVhost v;
 
-    rdp_vhost_start(&v, data);
+    rdp_vhost_start_reconnecting(&v, data);
     rdp_vhost_run(&v);
-    g_assert_cmpint(rdp_back_end_ask(v.be, HOST_NOTIFIER, AREA_SIZE), !=, 0);
-    g_assert_cmpint(rdp_back_end_ask(v.be, OBJECT_ADD, UUID_SIZE), !=, 0);
-    g_assert_cmpint(rdp_back_end_ask(v.be, OBJECT_LOOKUP, UUID_SIZE), !=, 0);
+    rdp_back_end_ask_half(v.be);
+    rdp_assert_answers(v.guest->qts);
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
     assert_works(&v);
+
+    g_assert_cmpint(rdp_back_end_ask_often(v.be, CONFIG_CHANGE, MANY), <,
+                    MANY);
+    rdp_assert_answers(v.guest->qts);
+    assert_works(&v);
+    rdp_vhost_stop(&v);
+}
+
+/* QEMU does not wait for ever for a back end that does not answer */
+static void assert_goes_on(RdpVhost *v, int64_t since)
+{
+    unsigned messages;
+
+    rdp_assert_answers(v->guest->qts);
+    g_assert_cmpint(g_get_monotonic_time() - since, >=, WAIT - TICK);
+    g_assert_cmpint(g_get_monotonic_time() - since, <, 2 * WAIT);
+
+    /* Nor does it begin anew with the next connection */
+    messages = rdp_back_end_requests(v->be, RDP_VHOST_GET_FEATURES);
+    RDP_WAIT_FOR(rdp_back_end_state(v->be).connections >= 4);
+    rdp_assert_answers(v->guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v->be, RDP_VHOST_GET_FEATURES), ==,
+                    messages);
+}
+
+static void test_speech(const void *data)
+{
+    const Speech *speech = data;
+    int64_t since;
+    RdpVhost v;
+
+    rdp_vhost_start_reconnecting(&v, speech->variant);
+    rdp_vhost_run(&v);
+    rdp_back_end_speak(v.be, speech->speech);
+    since = g_get_monotonic_time();
+    rdp_reset(&v.dev);
+    assert_goes_on(&v, since);
     rdp_vhost_stop(&v);
 }
 
@@ -216,6 +318,32 @@ static uint64_t config_offset(RdpDevice *dev)
     return qpci_config_readl(dev->pci, cap + VIRTIO_PCI_CAP_OFFSET);
 }
 
+/* Has QEMU noticed that there is no back end? */
+static bool is_disconnected(QTestState *qts, const char *chardev)
+{
+    QDict *response = qtest_qmp(qts, "{'execute': 'query-chardev'}");
+    const QListEntry *entry;
+    bool disconnected = false;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(response, "return"), entry) {
+        QDict *info = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (g_str_equal(qdict_get_str(info, "label"), chardev)) {
+            disconnected = g_str_has_prefix(qdict_get_str(info, "filename"),
+                                            "disconnected:");
+        }
+    }
+    qobject_unref(response);
+    return disconnected;
+}
+
+/* Have QEMU write to the configuration that the back end has */
+static void set_cache(RdpDevice *dev, uint8_t wce)
+{
+    qpci_io_writeb(dev->pci, dev->bar, config_offset(dev) +
+                   offsetof(struct virtio_blk_config, wce), wce);
+}
+
 /* Nobody asks a back end that is not there */
 static void test_config(void)
 {
@@ -225,9 +353,8 @@ static void test_config(void)
     rdp_vhost_start(&v, &rdp_vhost_variants[0]);
     rdp_vhost_run(&v);
     rdp_back_end_hang_up(v.be);
-    rdp_settle(v.guest->qts);
-    qpci_io_writeb(v.dev.pci, v.dev.bar, config_offset(&v.dev) +
-                   offsetof(struct virtio_blk_config, wce), 1);
+    RDP_WAIT_FOR(is_disconnected(v.guest->qts, "chr0"));
+    set_cache(&v.dev, 1);
     response = qtest_qmp(v.guest->qts, "{'execute': 'device-sync-config',"
                          " 'arguments': {'id': 'dev0'}}");
     g_assert_true(qdict_haskey(response, "error"));
@@ -236,25 +363,7 @@ static void test_config(void)
     rdp_vhost_stop(&v);
 }
 
-#define SHM_SLOT        9
-#define SHM_HIGH        0x40            /* 256 GiB */
 #define RINGS           (2 * MiB)       /* in RAM */
-#define WRITE_TO        (3 * MiB)
-#define SLOWLY          "{'execute': 'migrate-set-parameters', 'arguments':" \
-                        " {'downtime-limit': 1, 'max-bandwidth': 4194304}}"
-#define FAST            "{'execute': 'migrate-set-parameters', 'arguments':" \
-                        " {'max-bandwidth': 1073741824}}"
-
-static char *shm_options(RdpBackEnd *be)
-{
-    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
-
-    return g_strdup_printf("%s -object memory-backend-memfd,id=shm,size=1M "
-                           "-device ivshmem-plain,memdev=shm,master=on,addr=%d "
-                           "-device vhost-user-blk-pci,chardev=chr0,"
-                           "num-queues=1,disable-legacy=on," RDP_DEV0,
-                           chardev, SHM_SLOT);
-}
 
 /* A device without a pool, whose rings are in RAM */
 static void run_without_pool(RdpDevice *dev, RdpGuest *guest, RdpBackEnd *be)
@@ -270,6 +379,61 @@ static void run_without_pool(RdpDevice *dev, RdpGuest *guest, RdpBackEnd *be)
     rdp_ring_enable(&ring);
     rdp_driver_ok(dev);
     rdp_back_end_wait(be, RDP_VHOST_SET_VRING_KICK, 0);
+}
+
+/* Without an IOMMU there is nothing to translate, without a pool as well */
+static void test_iotlb(void)
+{
+    RdpBackEnd *be = rdp_back_end_new(RDP_VHOST_PROTOCOL);
+    g_autofree char *chardev = rdp_back_end_chardev_once(be, "chr0");
+    RdpGuest *guest = rdp_start(rdp_machine(), "%s " NO_POOL, chardev);
+    RdpDevice dev;
+
+    run_without_pool(&dev, guest, be);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(be, guest->base), ==, 1);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(be, RDP_IN_RAM(guest, 0)), ==, 1);
+    rdp_reset(&dev);
+    g_assert_cmpint(rdp_back_end_ask_iotlb(be, guest->base), ==, 1);
+    g_assert_cmpint(rdp_back_end_requests(be, RDP_VHOST_IOTLB_MSG), ==, 0);
+    rdp_device_stop(&dev);
+    rdp_back_end_free(be);
+}
+
+/* Nor for one that reads nothing, and so lets no more be written */
+static void test_deaf(void)
+{
+    RdpBackEnd *be = rdp_back_end_new(RDP_VHOST_PROTOCOL & ~REPLY_ACK);
+    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
+    RdpVhost v = { .variant = &rdp_vhost_variants[0], .be = be };
+    int64_t since = g_get_monotonic_time();
+
+    v.guest = rdp_start_device(&v.dev, rdp_machine(), "%s %spacked=on,"
+                               RDP_CONFINED, chardev, v.variant->device);
+    rdp_vhost_run(&v);
+    rdp_back_end_speak(be, RDP_VHOST_DEAF);
+    for (int i = 0; !is_disconnected(v.guest->qts, "chr0"); i++) {
+        g_assert_cmpint(i, <, MANY);
+        set_cache(&v.dev, i % 2);
+    }
+    assert_goes_on(&v, since);
+    rdp_vhost_stop(&v);
+}
+
+#define SHM_SLOT        9
+#define SHM_HIGH        0x40            /* 256 GiB */
+#define WRITE_TO        (3 * MiB)
+#define SLOWLY          "{'execute': 'migrate-set-parameters', 'arguments':" \
+                        " {'downtime-limit': 1, 'max-bandwidth': 4194304}}"
+#define FAST            "{'execute': 'migrate-set-parameters', 'arguments':" \
+                        " {'max-bandwidth': 1073741824}}"
+
+static char *shm_options(RdpBackEnd *be)
+{
+    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
+
+    return g_strdup_printf("%s -object memory-backend-memfd,id=shm,size=1M "
+                           "-device ivshmem-plain,memdev=shm,master=on,addr=%d "
+                           NO_POOL, chardev, SHM_SLOT);
 }
 
 /* Memory turns up far above all other while it migrates: the log gets longer */
@@ -323,18 +487,14 @@ static void test_longer_log(void)
     rdp_migration_files_cleanup(&files);
 }
 
-static const struct {
-    const char *name;
-    GTestDataFunc func;
-    bool split;                 /* needs the indices of a split ring */
-    bool pc;                    /* needs a PC */
-} tests[] = {
+static const RdpVhostTest tests[] = {
     { "late-queue", test_late_queue },
     { "queue-reset", test_queue_reset },
     { "too-often", test_too_often, true },
     { "lost-without-master", test_lost_without_master, true },
     { "paused", test_paused },
     { "requests", test_requests },
+    { "channel", test_channel },
     { "unplug", test_unplug, false, true },
 };
 
@@ -345,19 +505,14 @@ int main(int argc, char **argv)
         return 0;
     }
 
-    for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
-        for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
-            const RdpVhostVariant *variant = &rdp_vhost_variants[j];
-
-            if (!(variant->features & PACKED && tests[i].split) &&
-                !(rdp_has_device_tree() && tests[i].pc)) {
-                rdp_add_test(tests[i].func, variant,
-                             "restricted-dma/vhost-harm/%s/%s", tests[i].name,
-                             variant->name);
-            }
-        }
+    rdp_vhost_add_tests("vhost-harm", tests, G_N_ELEMENTS(tests));
+    for (int i = 0; i < G_N_ELEMENTS(speeches); i++) {
+        rdp_add_test(test_speech, &speeches[i],
+                     "restricted-dma/vhost-harm/speech/%s", speeches[i].name);
     }
     qtest_add_func("restricted-dma/vhost-harm/config", test_config);
+    qtest_add_func("restricted-dma/vhost-harm/deaf", test_deaf);
+    qtest_add_func("restricted-dma/vhost-harm/iotlb", test_iotlb);
     /* On virt, no window of PCI is so far above RAM */
     if (qtest_has_device("ivshmem-plain") && !rdp_has_device_tree()) {
         qtest_add_func("restricted-dma/vhost-harm/longer-log",

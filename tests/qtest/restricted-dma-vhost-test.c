@@ -15,6 +15,9 @@
 
 #define PACKED          BIT_ULL(VIRTIO_F_RING_PACKED)
 
+#define PORT            5       /* slot of a root port */
+#define BEHIND          32      /* slot 0 of bus 1 */
+
 /* A back end may go away so often in a row */
 #define LOSSES          3
 
@@ -259,43 +262,62 @@ static void test_restarted(const void *data)
 }
 
 /* The back end runs only while the bus lets the device access memory */
+static void assert_follows(RdpVhost *v, void (*let)(RdpDevice *dev, bool on))
+{
+    unsigned stops = rdp_back_end_requests(v->be, RDP_VHOST_GET_VRING_BASE);
+    unsigned starts = rdp_back_end_requests(v->be, RDP_VHOST_SET_VRING_ADDR);
+
+    let(&v->dev, false);
+    rdp_back_end_wait(v->be, RDP_VHOST_GET_VRING_BASE, stops);
+    rdp_driver_ok(&v->dev);
+    rdp_settle(v->guest->qts);
+    g_assert_cmpint(rdp_back_end_requests(v->be, RDP_VHOST_SET_VRING_ADDR), ==,
+                    starts);
+
+    let(&v->dev, true);
+    rdp_back_end_wait(v->be, RDP_VHOST_SET_VRING_ADDR, starts);
+    assert_pool_only(v);
+}
+
+/* The driver says DRIVER_OK again, which the device forgets */
+static void let_by_master(RdpDevice *dev, bool on)
+{
+    rdp_set_master(dev, on);
+    if (on) {
+        rdp_driver_ok(dev);
+    }
+}
+
 static void test_master(const void *data)
 {
-    unsigned stops, starts;
     RdpVhost v;
 
     rdp_vhost_start(&v, data);
     rdp_vhost_run(&v);
-    stops = rdp_back_end_requests(v.be, RDP_VHOST_GET_VRING_BASE);
-    starts = rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR);
-
-    rdp_set_master(&v.dev, false);
-    rdp_back_end_wait(v.be, RDP_VHOST_GET_VRING_BASE, stops);
-    rdp_driver_ok(&v.dev);
-    rdp_settle(v.guest->qts);
-    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_SET_VRING_ADDR), ==,
-                    starts);
-
-    rdp_set_master(&v.dev, true);
-    rdp_driver_ok(&v.dev);
-    rdp_back_end_wait(v.be, RDP_VHOST_SET_VRING_ADDR, starts);
-    assert_pool_only(&v);
+    assert_follows(&v, let_by_master);
     rdp_vhost_stop(&v);
 }
 
-/* There is no IOMMU, so there is nothing to translate */
-static void test_iotlb(const void *data)
+static void let_by_power(RdpDevice *dev, bool on)
 {
-    RdpVhost v;
+    rdp_set_power_state(dev, on ? 0 : 3);
+}
 
-    rdp_vhost_start(&v, data);
+static void test_power(const void *data)
+{
+    const RdpVhostVariant *variant = data;
+    RdpBackEnd *be = rdp_back_end_new(variant->protocol);
+    g_autofree char *chardev = rdp_back_end_chardev_once(be, "chr0");
+    RdpVhost v = { .variant = variant, .be = be };
+
+    v.guest = rdp_start(rdp_machine(), "%s "
+                        "-device pcie-root-port,id=rp,chassis=1,addr=%d "
+                        "%spacked=on,id=dev0,bus=rp,restricted-dma-pool=poola",
+                        chardev, PORT, variant->device);
+    rdp_bridge_init(v.guest, PORT, 1);
+    rdp_device_init(&v.dev, v.guest, BEHIND, "dev0");
     rdp_vhost_run(&v);
-    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
-    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, RDP_IN_RAM(v.guest, 0)), !=,
-                    0);
-    rdp_reset(&v.dev);
-    g_assert_cmpint(rdp_back_end_ask_iotlb(v.be, v.guest->base), !=, 0);
-    g_assert_cmpint(rdp_back_end_requests(v.be, RDP_VHOST_IOTLB_MSG), ==, 0);
+    assert_follows(&v, let_by_power);
     rdp_vhost_stop(&v);
 }
 
@@ -459,11 +481,7 @@ static void test_refused(const void *data)
     rdp_back_end_free(be);
 }
 
-static const struct {
-    const char *name;
-    GTestDataFunc func;
-    bool split;                 /* needs the indices of a split ring */
-} tests[] = {
+static const RdpVhostTest tests[] = {
     { "memory", test_memory },
     { "features", test_features },
     { "consent", test_consent },
@@ -472,7 +490,7 @@ static const struct {
     { "lost", test_lost },
     { "restarted", test_restarted, true },
     { "master", test_master },
-    { "iotlb", test_iotlb },
+    { "power", test_power },
 };
 
 int main(int argc, char **argv)
@@ -482,17 +500,7 @@ int main(int argc, char **argv)
         return 0;
     }
 
-    for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
-        for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
-            const RdpVhostVariant *variant = &rdp_vhost_variants[j];
-
-            if (!(variant->features & PACKED && tests[i].split)) {
-                rdp_add_test(tests[i].func, variant,
-                             "restricted-dma/vhost/%s/%s", tests[i].name,
-                             variant->name);
-            }
-        }
-    }
+    rdp_vhost_add_tests("vhost", tests, G_N_ELEMENTS(tests));
     rdp_add_test(test_log, &log_without_pool_first,
                  "restricted-dma/vhost/log/without-pool-first");
     rdp_add_test(test_log, &log_with_pool_first,

@@ -167,12 +167,17 @@ void rdp_fuzz_configure(RdpFuzzDriver *driver, uint16_t command)
     }
 }
 
+static bool is_in_d0(const RdpFuzzDriver *driver)
+{
+    return !driver->pm_cap ||
+           !(driver->pci->config[driver->pm_cap + PCI_PM_CTRL] &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
 void rdp_fuzz_recover(RdpFuzzDriver *driver)
 {
     if (driver->pci) {
-        if (driver->pm_cap &&
-            driver->pci->config[driver->pm_cap + PCI_PM_CTRL] &
-            PCI_PM_CTRL_STATE_MASK) {
+        if (!is_in_d0(driver)) {
             qpci_config_writew(driver->dev.pci, driver->pm_cap + PCI_PM_CTRL,
                                0);
         }
@@ -185,10 +190,9 @@ void rdp_fuzz_recover(RdpFuzzDriver *driver)
 
 static bool masters_bus(const RdpFuzzDriver *driver)
 {
-    /* In D3hot, a function of QEMU goes on if it masters the bus. */
     return !driver->pci ||
-           pci_get_word(driver->pci->config + PCI_COMMAND) &
-           PCI_COMMAND_MASTER;
+           (pci_get_word(driver->pci->config + PCI_COMMAND) &
+            PCI_COMMAND_MASTER && is_in_d0(driver));
 }
 
 /* What is under way when bus mastering ends may go on, but not after a reset */

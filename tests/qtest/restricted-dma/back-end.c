@@ -91,6 +91,7 @@ struct RdpBackEnd {
     bool hang_up;
     bool refuse_to_run;
     bool refuse_to_stop;
+    RdpVhostSpeech speech;
 };
 
 static void close_fd(int *fd)
@@ -303,6 +304,13 @@ static bool answer(RdpBackEnd *be, int fd, Message *msg)
     return true;
 }
 
+static void stammer(int fd)
+{
+    const uint16_t half[3] = { 0 };
+
+    send(fd, half, sizeof(half), MSG_NOSIGNAL);
+}
+
 static bool serve_message(RdpBackEnd *be, int fd)
 {
     Message msg;
@@ -310,7 +318,11 @@ static bool serve_message(RdpBackEnd *be, int fd)
 
     if (go_on) {
         g_mutex_lock(&be->lock);
-        go_on = answer(be, fd, &msg);
+        if (be->speech == RDP_VHOST_SPEAKS) {
+            go_on = answer(be, fd, &msg);
+        } else if (be->speech == RDP_VHOST_STAMMERS) {
+            stammer(fd);
+        }
         if (msg.hdr.request < RDP_VHOST_MAX) {
             be->state.requests[msg.hdr.request]++;
         }
@@ -322,16 +334,26 @@ static bool serve_message(RdpBackEnd *be, int fd)
     return go_on;
 }
 
-/* Returns whether the test has said so, and forgets it */
-static bool told_to_hang_up(RdpBackEnd *be)
+/* Returns whether the test has said so, and forgets it if it is @once */
+static bool told(RdpBackEnd *be, bool *what, bool once)
 {
-    bool hang_up;
+    bool is_told;
 
     g_mutex_lock(&be->lock);
-    hang_up = be->hang_up || be->quit;
-    be->hang_up = false;
+    is_told = *what;
+    *what &= !once;
     g_mutex_unlock(&be->lock);
-    return hang_up;
+    return is_told;
+}
+
+static short events_to_wait_for(RdpBackEnd *be, bool connected)
+{
+    short events;
+
+    g_mutex_lock(&be->lock);
+    events = connected && be->speech == RDP_VHOST_DEAF ? 0 : POLLIN;
+    g_mutex_unlock(&be->lock);
+    return events;
 }
 
 static void *serve(void *opaque)
@@ -344,14 +366,15 @@ static void *serve(void *opaque)
     bool connected = false;
     uint64_t count;
 
-    while (!be->quit) {
+    while (!told(be, &be->quit, false)) {
         bool end = false;
 
+        fds[1].events = events_to_wait_for(be, connected);
         g_assert_cmpint(poll(fds, G_N_ELEMENTS(fds), -1), >, 0);
         if (fds[0].revents) {
             g_assert_cmpint(read(be->wake, &count, sizeof(count)), ==,
                             sizeof(count));
-            end = told_to_hang_up(be) && connected;
+            end = told(be, &be->hang_up, true) && connected;
         } else if (!connected) {
             fds[1].fd = accept(be->listener, NULL, NULL);
             g_assert_cmpint(fds[1].fd, >=, 0);
@@ -476,6 +499,16 @@ void rdp_back_end_refuse_to_stop(RdpBackEnd *be, bool refuse)
     g_mutex_unlock(&be->lock);
 }
 
+void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech)
+{
+    uint64_t one = 1;
+
+    g_mutex_lock(&be->lock);
+    be->speech = speech;
+    g_mutex_unlock(&be->lock);
+    g_assert_cmpint(write(be->wake, &one, sizeof(one)), ==, sizeof(one));
+}
+
 void rdp_back_end_report_error(RdpBackEnd *be)
 {
     uint64_t one = 1;
@@ -485,17 +518,16 @@ void rdp_back_end_report_error(RdpBackEnd *be)
     g_assert_cmpint(write(fd, &one, sizeof(one)), ==, sizeof(one));
 }
 
-static uint64_t ask(RdpBackEnd *be, Message *msg)
+static int ask(RdpBackEnd *be, Message *msg)
 {
     int fd = rdp_back_end_state(be).channel_fd;
 
     g_assert_cmpint(fd, >=, 0);
     g_assert_true(send_message(fd, msg));
-    g_assert_true(receive(fd, msg));
-    return msg->u64;
+    return receive(fd, msg) ? !!msg->u64 : -1;
 }
 
-uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr)
+int rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr)
 {
     Message msg = {
         .hdr = { BACKEND_IOTLB_MSG, FLAG_VERSION | FLAG_NEED_REPLY,
@@ -506,11 +538,31 @@ uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr)
     return ask(be, &msg);
 }
 
-uint64_t rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size)
+int rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size)
 {
     Message msg = { .hdr = { request, FLAG_VERSION | FLAG_NEED_REPLY, size } };
 
     return ask(be, &msg);
+}
+
+void rdp_back_end_ask_half(RdpBackEnd *be)
+{
+    stammer(rdp_back_end_state(be).channel_fd);
+}
+
+unsigned rdp_back_end_ask_often(RdpBackEnd *be, uint32_t request,
+                                unsigned times)
+{
+    int fd = rdp_back_end_state(be).channel_fd;
+
+    for (unsigned i = 0; i < times; i++) {
+        Message msg = { .hdr = { request, FLAG_VERSION | FLAG_NEED_REPLY } };
+
+        if (!send_message(fd, &msg)) {
+            return i;
+        }
+    }
+    return times;
 }
 
 static uint8_t *map_file(int fd, size_t size, off_t offset)

@@ -87,15 +87,29 @@ void rdp_back_end_hang_up(RdpBackEnd *be);
 void rdp_back_end_refuse_to_run(RdpBackEnd *be, bool refuse);
 /* End it instead of stopping a queue */
 void rdp_back_end_refuse_to_stop(RdpBackEnd *be, bool refuse);
+/* How much of an answer QEMU gets */
+typedef enum RdpVhostSpeech {
+    RDP_VHOST_SPEAKS,
+    RDP_VHOST_STAMMERS,         /* half a header */
+    RDP_VHOST_SILENT,
+    RDP_VHOST_DEAF,             /* silent, and reads no message */
+} RdpVhostSpeech;
+
+void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech);
 /* Report an error in the queue */
 void rdp_back_end_report_error(RdpBackEnd *be);
-/* Ask for the translation of an address; returns 0 if QEMU gives it */
-uint64_t rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr);
 /*
  * Make a request of the back end, with @size bytes of zeros; returns 0 if QEMU
- * serves it
+ * serves it, 1 if it does not, and -1 if it closes the channel instead
  */
-uint64_t rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size);
+int rdp_back_end_ask(RdpBackEnd *be, uint32_t request, uint32_t size);
+/* The same, for the translation of an address */
+int rdp_back_end_ask_iotlb(RdpBackEnd *be, uint64_t addr);
+/* Begin a request of the back end, and do not end it */
+void rdp_back_end_ask_half(RdpBackEnd *be);
+/* Make a request again and again, and read no answer; returns how often */
+unsigned rdp_back_end_ask_often(RdpBackEnd *be, uint32_t request,
+                                unsigned times);
 /*
  * Write a byte as a device does, also to the log of dirty pages if QEMU wants
  * one; returns whether QEMU let the device run

@@ -157,6 +157,17 @@ void rdp_set_master(RdpDevice *dev, bool on)
                                             : command & ~PCI_COMMAND_MASTER);
 }
 
+void rdp_set_power_state(RdpDevice *dev, uint16_t state)
+{
+    uint8_t cap = qpci_find_capability(dev->pci, PCI_CAP_ID_PM, 0);
+    uint16_t control;
+
+    g_assert_cmphex(cap, !=, 0);
+    control = qpci_config_readw(dev->pci, cap + PCI_PM_CTRL);
+    qpci_config_writew(dev->pci, cap + PCI_PM_CTRL,
+                       (control & ~PCI_PM_CTRL_STATE_MASK) | state);
+}
+
 void rdp_device_cleanup(RdpDevice *dev)
 {
     g_free(dev->pci);

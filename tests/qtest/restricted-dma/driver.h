@@ -67,6 +67,8 @@ void rdp_device_init_mmio(RdpDevice *dev, RdpGuest *guest, unsigned n,
 uint64_t rdp_config_space(RdpDevice *dev);
 /* Turn bus mastering of PCI on or off */
 void rdp_set_master(RdpDevice *dev, bool on);
+/* Power management of PCI: 0 for D0, 3 for D3hot */
+void rdp_set_power_state(RdpDevice *dev, uint16_t state);
 void rdp_device_cleanup(RdpDevice *dev);
 /* The same, and stop its guest */
 void rdp_device_stop(RdpDevice *dev);

@@ -36,6 +36,27 @@ static void start_with(RdpVhost *v, const RdpVhostVariant *variant,
                                 RDP_CONFINED, chardev, variant->device);
 }
 
+static bool is_for(const RdpVhostTest *test, const RdpVhostVariant *variant)
+{
+    return !(test->split && variant->features & PACKED) &&
+           !(test->pc && rdp_has_device_tree());
+}
+
+void rdp_vhost_add_tests(const char *group, const RdpVhostTest *tests,
+                         unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        for (int j = 0; j < RDP_VHOST_VARIANTS; j++) {
+            const RdpVhostVariant *variant = &rdp_vhost_variants[j];
+
+            if (is_for(&tests[i], variant)) {
+                rdp_add_test(tests[i].func, variant, "restricted-dma/%s/%s/%s",
+                             group, tests[i].name, variant->name);
+            }
+        }
+    }
+}
+
 void rdp_vhost_start(RdpVhost *v, const RdpVhostVariant *variant)
 {
     start_with(v, variant, rdp_back_end_chardev_once);

@@ -40,6 +40,18 @@ void rdp_vhost_start(RdpVhost *v, const RdpVhostVariant *variant);
 void rdp_vhost_start_reconnecting(RdpVhost *v, const RdpVhostVariant *variant);
 void rdp_vhost_stop(RdpVhost *v);
 
+/* A test that runs on each kind of device; its data is an RdpVhostVariant */
+typedef struct RdpVhostTest {
+    const char *name;
+    GTestDataFunc func;
+    bool split;                 /* needs the indices of a split ring */
+    bool pc;                    /* needs a PC */
+} RdpVhostTest;
+
+/* Adds them as restricted-dma/@group/NAME/VARIANT */
+void rdp_vhost_add_tests(const char *group, const RdpVhostTest *tests,
+                         unsigned n);
+
 /* From reset to DRIVER_OK; returns when the back end processes the queue */
 void rdp_vhost_run(RdpVhost *v);
 

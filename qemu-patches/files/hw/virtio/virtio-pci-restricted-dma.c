@@ -48,6 +48,7 @@ bool virtio_pci_restrict_dma(VirtIOPCIProxy *proxy, Error **errp)
         return false;
     }
     proxy->disable_legacy = ON_OFF_AUTO_ON;
+    pci_dev->dma_in_d0_only = true;
     rd->reach = &pci_dev->bus_master_container_region;
     return true;
 }
