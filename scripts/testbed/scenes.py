@@ -7,6 +7,7 @@ conditions.  An act fails with one line, or returns how much data it moved.
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -23,6 +24,7 @@ WRITE_BYTES = 256 * MIB
 DOWNLOAD_BYTES = 64 * MIB
 RANDOM_BYTES = 4 * KIB
 PORT_BYTES = 64 * KIB
+MIGRATION_SECONDS = 600
 
 ACCESS_PLATFORM_BIT = 33
 RESTRICTED_DMA_BIT = 45
@@ -73,11 +75,12 @@ def check_unaware(guest: Guest) -> None:
 
 
 def verify_files(guest: Guest, device: str = "/dev/vda",
-                 file_system: str = "ext4") -> Dict[str, int]:
-    """Mounts the disk at /mnt and checks every file against the manifest."""
+                 file_system: str = "ext4",
+                 folder: str = "/mnt") -> Dict[str, int]:
+    """Mounts the disk and checks every file against the manifest."""
     wanted = disk.info()
-    guest.run(f"mount -t {file_system} {device} /mnt")
-    files = int(guest.values("verify-files")["files"])
+    guest.run(f"mkdir -p {folder}; mount -t {file_system} {device} {folder}")
+    files = int(guest.values(f"verify-files {folder}")["files"])
     expect(files == wanted["files"],
            f"the guest verified {files} files, not {wanted['files']}")
     return wanted
@@ -88,6 +91,44 @@ def write_pattern(guest: Guest, size: int = WRITE_BYTES) -> int:
     guest.run(f"write-pattern {SEED} {size}")
     guest.run("umount /mnt")
     return size
+
+
+def begin_writing(guest: Guest, size: int, *folders: str) -> None:
+    """Has the guest write to the mounted disks until end_writing().
+
+    It reads, too: all that the disks had before, again and again.
+    """
+    for number, folder in enumerate(folders):
+        guest.run("(status=0; until [ -e /tmp/stop -o $status != 0 ]; do "
+                  f"write-pattern {SEED} {size} {folder} && "
+                  "echo 3 >/proc/sys/vm/drop_caches && "
+                  f"verify-files {folder} >/dev/null; status=$?; "
+                  f"done; echo $status >/tmp/stopped{number}) &")
+
+
+def end_writing(guest: Guest, *folders: str) -> None:
+    """Checks that all of it worked, and what the disks had before."""
+    # one command: while the guest is this busy, its serial port may lose
+    # characters of a second one
+    guest.run("touch /tmp/stop; " + "".join(
+        f"until [ -s /tmp/stopped{number} ]; do usleep 100000; done; "
+        f"[ $(cat /tmp/stopped{number}) = 0 ] || exit 1; "
+        for number in range(len(folders))))
+    guest.run("echo 3 >/proc/sys/vm/drop_caches")
+    for folder in folders:
+        guest.run(f"verify-files {folder} && umount {folder}")
+
+
+def migrate(source: Guest, destination: Guest) -> None:
+    """Moves a running guest to a machine that waits for it."""
+    # A socket's name must be short, and the folder of a test is not.
+    with tempfile.TemporaryDirectory() as folder:
+        uri = f"unix:{folder}/socket"
+        destination.qmp.command("migrate-incoming", uri=uri)
+        source.qmp.command("migrate-set-parameters", **{
+            "downtime-limit": 2000, "max-bandwidth": 1 << 30})
+        source.qmp.command("migrate", uri=uri)
+        destination.qmp.event("RESUME", MIGRATION_SECONDS)
 
 
 def download(guest: Guest, size: int = DOWNLOAD_BYTES) -> int:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Devices of a guest that other processes serve, which have the pool only."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import List
+from typing import List, Type
 
 from restricted import GuestTest
 
 from testbed import disk, scenes
 from testbed.back_end import BackEnd, Bridge, StorageDaemon
 from testbed.failure import expect
-from testbed.guest import Guest
+from testbed.guest import Destination, Guest
 from testbed.machine import Machine
 from testbed.units import MIB
 
@@ -17,6 +18,7 @@ POOL_MIB = 64
 BYTES = 32 * MIB
 RESTARTS = 5
 MEMORY = "1G"
+FOLDERS = ["/mnt", "/other"]
 SECTORS_WRITTEN = "awk '{ print $7 }' /sys/block/vda/stat"
 
 
@@ -30,8 +32,9 @@ class Vhost(GuestTest):
                                pooled=number == 0)
         return machine
 
-    def daemon(self, image: Path, name: str) -> StorageDaemon:
-        return StorageDaemon(f"file,filename={image}",
+    def daemon(self, image: Path, name: str,
+               options: str = "locking=auto") -> StorageDaemon:
+        return StorageDaemon(f"file,filename={image},{options}",
                              self.logs / f"{name}.log")
 
     def guest(self, *daemons: StorageDaemon) -> Guest:
@@ -71,9 +74,7 @@ class Vhost(GuestTest):
         with self.daemon(image, "daemon") as daemon, \
                 self.guest(daemon) as guest:
             scenes.verify_files(guest)
-            guest.run("(status=0; until [ -e /tmp/stop -o $status != 0 ]; do "
-                      f"write-pattern {scenes.SEED} {BYTES}; status=$?; "
-                      "done; echo $status >/tmp/stopped) &")
+            scenes.begin_writing(guest, BYTES, "/mnt")
             for _ in range(RESTARTS):
                 written = int(guest.run(SECTORS_WRITTEN)[0])
                 # QEMU connects at once, and waits for an answer
@@ -82,11 +83,40 @@ class Vhost(GuestTest):
                 guest.wait_until(f"[ $({SECTORS_WRITTEN}) -gt "
                                  f"{written + 2 * BYTES // 512} ]")
                 self.check_memory(daemon)
-            guest.run("touch /tmp/stop; "
-                      "until [ -s /tmp/stopped ]; do usleep 100000; done; "
-                      "umount /mnt; exit $(cat /tmp/stopped)")
+            scenes.end_writing(guest, "/mnt")
             guest.power_off()
         disk.check_written(image, scenes.SEED, BYTES)
+
+    def test_migration(self) -> None:
+        """A guest migrates while it writes to both disks, confined and not.
+
+        Each side has daemons of its own, which use the same images.
+        """
+        images = [self.disk_copy(), disk.copy(self.file("other.img"))]
+        with ExitStack() as stack:
+            source = self.side(stack, images, "source", Guest)
+            guest = self.side(stack, images, "destination", Destination,
+                              "-incoming", "defer")
+            for device, folder in zip(("/dev/vda", "/dev/vdb"), FOLDERS):
+                scenes.verify_files(source, device, folder=folder)
+            scenes.begin_writing(source, BYTES, *FOLDERS)
+            scenes.migrate(source, guest)
+            written = int(guest.run(SECTORS_WRITTEN)[0])
+            guest.wait_until(f"[ $({SECTORS_WRITTEN}) -gt "
+                             f"{written + 2 * BYTES // 512} ]")
+            scenes.end_writing(guest, *FOLDERS)
+            guest.power_off()
+        for image in images:
+            disk.check_written(image, scenes.SEED, BYTES)
+
+    def side(self, stack: ExitStack, images: List[Path], name: str,
+             kind: Type[Guest], *options: str) -> Guest:
+        """A machine with a daemon for each image, which others use as well."""
+        daemons = [stack.enter_context(
+            self.daemon(image, f"{name}{number}", "locking=off"))
+            for number, image in enumerate(images)]
+        machine = self.machine(daemons).add(*options)
+        return stack.enter_context(kind(machine, name, (), self.logs))
 
     def test_network(self) -> None:
         """A page is downloaded through a network card."""
