@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "restricted-dma/blk.h"
 #include "restricted-dma/config-window.h"
+#include "restricted-dma/migration.h"
 
 #define PORT        3
 #define BEHIND      32          /* slot 0 of bus 1 */
@@ -162,17 +163,23 @@ typedef struct Test {
     uint64_t features;
 } Test;
 
-static RdpGuest *start(RdpDevice *dev, const Test *test)
+static char *options(const Test *test)
 {
     const char *native = strcmp(rdp_machine(), "q35") ? "" :
         "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off ";
-    RdpGuest *guest;
 
-    guest = rdp_start(rdp_machine(), "-object iothread,id=io0 %s"
-                      "-device pcie-root-port,id=rp,chassis=1,addr=%d "
-                      "-device virtio-blk-pci,id=dev0,bus=rp,drive=disk0,"
-                      "restricted-dma-pool=poola,packed=on%s%s", native, PORT,
-                      test->notify, test->way->properties);
+    return g_strdup_printf("-object iothread,id=io0 %s"
+                           "-device pcie-root-port,id=rp,chassis=1,addr=%d "
+                           "-device virtio-blk-pci,id=dev0,bus=rp,drive=disk0,"
+                           "restricted-dma-pool=poola,packed=on%s%s", native,
+                           PORT, test->notify, test->way->properties);
+}
+
+static RdpGuest *start(RdpDevice *dev, const Test *test)
+{
+    g_autofree char *devices = options(test);
+    RdpGuest *guest = rdp_start(rdp_machine(), "%s", devices);
+
     rdp_bridge_init(guest, PORT, 1);
     rdp_device_init(dev, guest, BEHIND, "dev0");
     return guest;
@@ -268,6 +275,40 @@ static void test_race(const void *data)
     rdp_device_stop(&dev);
 }
 
+/* A device that migrates while it must not access memory does not do so after */
+static void test_migrated(const void *data)
+{
+    const Test *test = data;
+    g_autofree char *devices = options(test);
+    RdpMigrationFiles files;
+    RdpDevice source, dest;
+    RdpGuest *from, *to;
+    RdpBlk blk;
+
+    rdp_migration_files_init(&files);
+    from = start(&source, test);
+    to = rdp_start_destination(&files, rdp_machine(), devices);
+    rdp_blk_setup(&blk, &source, test->features);
+    serve(&blk);
+    test->way->off(&source);
+    rdp_save(&files, from->qts);
+    rdp_load(&files, to->qts, "completed");
+    rdp_continue(to->qts);
+    dest = source;
+    dest.guest = to;
+    dest.pci = qpci_device_find(to->bus, QPCI_DEVFN(BEHIND, 0));
+    blk.ring.dev = &dest;
+    tempt(&blk, test->way);
+    turn_on(&dest, test->way);
+    rdp_driver_ok(&dest);
+    rdp_ring_kick(&blk.ring);
+    rdp_ring_wait(&blk.ring);
+    rdp_blk_assert_served(to);
+    rdp_device_stop(&source);
+    rdp_device_stop(&dest);
+    rdp_migration_files_cleanup(&files);
+}
+
 static void add_tests(const Way *way, unsigned n, uint64_t packed)
 {
     const char *ring = packed ? "packed" : "split";
@@ -278,12 +319,17 @@ static void add_tests(const Way *way, unsigned n, uint64_t packed)
     g_autofree char *race =
         g_strdup_printf("/restricted-dma/master/race/%s/%s/%s", way->name,
                         notify[n][0], ring);
+    g_autofree char *migrated =
+        g_strdup_printf("/restricted-dma/master/migrated/%s/%s/%s", way->name,
+                        notify[n][0], ring);
 
     *test = (Test) { way, notify[n][1], FEATURES | packed };
     qtest_add_data_func_full(path, test, test_way, g_free);
     if (!way->resets) {
         qtest_add_data_func_full(race, g_memdup2(test, sizeof(*test)),
                                  test_race, g_free);
+        qtest_add_data_func_full(migrated, g_memdup2(test, sizeof(*test)),
+                                 test_migrated, g_free);
     }
 }
 

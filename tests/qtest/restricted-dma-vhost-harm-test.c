@@ -28,6 +28,7 @@
 
 /* Features of the protocol */
 #define REPLY_ACK       BIT_ULL(3)
+#define MEM_SLOTS       BIT_ULL(15)
 
 /* docs/specs/acpi_pci_hotplug.rst, on a PC */
 #define ACPI_PCIHP_EJECT    0xae08
@@ -39,7 +40,7 @@
 #define NO_POOL         "-device vhost-user-blk-pci,chardev=chr0," \
                         "num-queues=1,disable-legacy=on," RDP_DEV0
 
-/* QEMU waits so many microseconds at once for back ends; its clock may differ */
+/* QEMU waits so many microseconds for back ends, by a clock of its own */
 #define WAIT            (5 * G_USEC_PER_SEC)
 #define TICK            10000
 
@@ -231,7 +232,7 @@ static void test_requests(const void *data)
     rdp_vhost_stop(&v);
 }
 
-/* A request that is not whole, or whose answers nobody reads, holds up nobody */
+/* Half a request, or one whose answer nobody reads, holds up nobody */
 static void test_channel(const void *data)
 {
     RdpVhost v;
@@ -280,6 +281,90 @@ static void test_speech(const void *data)
     since = g_get_monotonic_time();
     rdp_reset(&v.dev);
     assert_goes_on(&v, since);
+    rdp_vhost_stop(&v);
+}
+
+/* The same before the device is started for the first time */
+static void test_silent_at_first(const void *data)
+{
+    int64_t since;
+    RdpVhost v;
+
+    rdp_vhost_start_reconnecting(&v, data);
+    rdp_back_end_speak(v.be, RDP_VHOST_SILENT);
+    since = g_get_monotonic_time();
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(rdp_back_end_state(v.be).connections == 2);
+    rdp_settle(v.guest->qts);
+    assert_goes_on(&v, since);
+    rdp_vhost_stop(&v);
+}
+
+/* Nor when it ends */
+static void test_quit(const void *data)
+{
+    int64_t since;
+    RdpVhost v;
+
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
+    rdp_back_end_speak(v.be, RDP_VHOST_SILENT);
+    since = g_get_monotonic_time();
+    qtest_qmp_send(v.guest->qts, "{'execute': 'quit'}");
+    qtest_wait_qemu(v.guest->qts);
+    g_assert_cmpint(g_get_monotonic_time() - since, <, 2 * WAIT);
+    rdp_vhost_stop(&v);
+}
+
+static unsigned count_files(QTestState *qts)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", qtest_pid(qts));
+    GDir *dir = g_dir_open(path, 0, NULL);
+    unsigned n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    g_dir_close(dir);
+    return n;
+}
+
+/* What a back end refuses leaves nothing behind, and nothing to stumble upon */
+static void test_refusing(const void *data)
+{
+    const RdpVhostVariant *variant = data;
+    const RdpVhostRequest refused[] = {
+        variant->protocol & MEM_SLOTS ? RDP_VHOST_SET_VRING_BASE :
+                                         RDP_VHOST_SET_MEM_TABLE,
+        RDP_VHOST_SET_VRING_ADDR,
+        RDP_VHOST_SET_VRING_ENABLE,
+    };
+    unsigned files = 0;
+    RdpVhost v;
+
+    rdp_vhost_start_reconnecting(&v, variant);
+    rdp_vhost_run(&v);
+    for (int i = 0; i < 2 * G_N_ELEMENTS(refused); i++) {
+        RdpVhostRequest request = refused[i % G_N_ELEMENTS(refused)];
+        unsigned before;
+
+        rdp_reset(&v.dev);
+        before = rdp_back_end_requests(v.be, request);
+        rdp_back_end_refuse(v.be, request);
+        rdp_setup(&v.dev, &v.ring, 0, RDP_FEATURES | variant->features);
+        rdp_back_end_wait(v.be, request, before);
+        rdp_back_end_refuse(v.be, 0);
+        if (rdp_back_end_state(v.be).err_fd >= 0) {
+            rdp_back_end_report_error(v.be);
+        }
+        rdp_assert_answers(v.guest->qts);
+        assert_works(&v);
+        if (i == G_N_ELEMENTS(refused) - 1) {
+            files = count_files(v.guest->qts);
+        }
+    }
+    g_assert_cmpint(count_files(v.guest->qts), ==, files);
     rdp_vhost_stop(&v);
 }
 
@@ -495,6 +580,7 @@ static const RdpVhostTest tests[] = {
     { "paused", test_paused },
     { "requests", test_requests },
     { "channel", test_channel },
+    { "refusing", test_refusing },
     { "unplug", test_unplug, false, true },
 };
 
@@ -510,6 +596,10 @@ int main(int argc, char **argv)
         rdp_add_test(test_speech, &speeches[i],
                      "restricted-dma/vhost-harm/speech/%s", speeches[i].name);
     }
+    rdp_add_test(test_silent_at_first, &rdp_vhost_variants[3],
+                 "restricted-dma/vhost-harm/speech/silent-at-first");
+    rdp_add_test(test_quit, &rdp_vhost_variants[0],
+                 "restricted-dma/vhost-harm/speech/quit");
     qtest_add_func("restricted-dma/vhost-harm/config", test_config);
     qtest_add_func("restricted-dma/vhost-harm/deaf", test_deaf);
     qtest_add_func("restricted-dma/vhost-harm/iotlb", test_iotlb);

@@ -92,6 +92,7 @@ struct RdpBackEnd {
     bool refuse_to_run;
     bool refuse_to_stop;
     RdpVhostSpeech speech;
+    RdpVhostRequest refused;    /* or 0 */
 };
 
 static void close_fd(int *fd)
@@ -299,7 +300,7 @@ static bool answer(RdpBackEnd *be, int fd, Message *msg)
         break;
     }
     if (wants_ack) {
-        reply_u64(fd, msg, 0);
+        reply_u64(fd, msg, msg->hdr.request == be->refused);
     }
     return true;
 }
@@ -507,6 +508,13 @@ void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech)
     be->speech = speech;
     g_mutex_unlock(&be->lock);
     g_assert_cmpint(write(be->wake, &one, sizeof(one)), ==, sizeof(one));
+}
+
+void rdp_back_end_refuse(RdpBackEnd *be, RdpVhostRequest request)
+{
+    g_mutex_lock(&be->lock);
+    be->refused = request;
+    g_mutex_unlock(&be->lock);
 }
 
 void rdp_back_end_report_error(RdpBackEnd *be)

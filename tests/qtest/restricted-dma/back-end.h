@@ -95,6 +95,8 @@ typedef enum RdpVhostSpeech {
     RDP_VHOST_DEAF,             /* silent, and reads no message */
 } RdpVhostSpeech;
 
+/* Answer this request with an error, or none if it is 0 */
+void rdp_back_end_refuse(RdpBackEnd *be, RdpVhostRequest request);
 void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech);
 /* Report an error in the queue */
 void rdp_back_end_report_error(RdpBackEnd *be);

@@ -81,9 +81,19 @@ void restricted_dma_violation(RestrictedDMADevice *rd, hwaddr addr,
     g_assert_not_reached();
 }
 
-bool restricted_dma_log_admit(RestrictedDMALog *log)
+void restricted_dma_log_init(RestrictedDMALog *log, const char *name)
 {
     g_assert_not_reached();
+}
+
+void restricted_dma_log_cleanup(RestrictedDMALog *log)
+{
+    g_assert_not_reached();
+}
+
+bool restricted_dma_log_admit(RestrictedDMALog *log)
+{
+    return true;
 }
 
 RestrictedDMAPoolInfoList *qmp_query_restricted_dma_pools(Error **errp)

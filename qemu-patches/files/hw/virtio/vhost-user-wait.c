@@ -13,7 +13,7 @@
  * and in the long run for a twentieth of the time, also if the back end sends
  * byte by byte.
  *
- * While the machine does not run there is no limit.  Its driver can do nothing
+ * While the machine is paused there is no limit.  Its driver can do nothing
  * then, and a disk that is being migrated has to finish what it has begun.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -28,13 +28,30 @@
 #define VHOST_USER_WAIT_MS      5000
 #define VHOST_USER_WAIT_SHARE   20
 
+/* Is the machine where only an administrator, or a migration, put it? */
+static bool vhost_user_wait_is_paused(void)
+{
+    switch (runstate_get()) {
+    case RUN_STATE_RUNNING:
+    case RUN_STATE_SUSPENDED:
+    case RUN_STATE_SHUTDOWN:
+    case RUN_STATE_GUEST_PANICKED:
+    case RUN_STATE_IO_ERROR:
+    case RUN_STATE_INTERNAL_ERROR:
+    case RUN_STATE_WATCHDOG:
+        return false;
+    default:
+        return true;
+    }
+}
+
 void vhost_user_wait_begin(VhostUserState *user)
 {
     VhostUserWait *wait = &user->wait;
     int64_t deadline = 0;
 
     wait->start = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-    if (wait->limited && runstate_is_running()) {
+    if (user->confined && !vhost_user_wait_is_paused()) {
         int64_t used = MAX(wait->whole - wait->start, 0) /
                        VHOST_USER_WAIT_SHARE;
 
