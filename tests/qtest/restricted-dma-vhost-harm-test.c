@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/memfd.h"
 #include "restricted-dma/blk.h"
 #include "restricted-dma/host.h"
 #include "restricted-dma/migration.h"
@@ -28,6 +29,7 @@
 
 /* Features of the protocol */
 #define REPLY_ACK       BIT_ULL(3)
+#define INFLIGHT        BIT_ULL(12)
 #define MEM_SLOTS       BIT_ULL(15)
 
 /* docs/specs/acpi_pci_hotplug.rst, on a PC */
@@ -44,6 +46,9 @@
 #define WAIT            (5 * G_USEC_PER_SEC)
 #define TICK            10000
 
+/* hw/mem/restricted-dma-log.h: so many in 5 s */
+#define MESSAGES        10
+
 /* More requests than fit into a socket */
 #define MANY            100000
 
@@ -58,6 +63,11 @@ static const Speech speeches[] = {
     { "silent-net", &rdp_vhost_variants[3], RDP_VHOST_SILENT },
     { "stammering", &rdp_vhost_variants[0], RDP_VHOST_STAMMERS },
 };
+
+static bool is_net(const RdpVhost *v)
+{
+    return strstr(v->variant->device, "net");
+}
 
 /* The device works, from reset on */
 static void assert_works(RdpVhost *v)
@@ -205,6 +215,7 @@ static void test_requests(const void *data)
     static const struct {
         uint32_t request, size;
     } refused[] = {
+        { CONFIG_CHANGE, UUID_SIZE },
         { HOST_NOTIFIER, AREA_SIZE },
         { OBJECT_ADD, UUID_SIZE },
         { OBJECT_REMOVE, UUID_SIZE },
@@ -218,7 +229,7 @@ static void test_requests(const void *data)
         assert_works(&v);
         /* Of these two, only the block device knows what to do with it */
         g_assert_cmpint(rdp_back_end_ask(v.be, CONFIG_CHANGE, 0), ==,
-                        strstr(v.variant->device, "net") ? 1 : 0);
+                        is_net(&v) ? 1 : 0);
         g_assert_cmpint(i < G_N_ELEMENTS(refused) ?
                         rdp_back_end_ask(v.be, refused[i].request,
                                          refused[i].size) :
@@ -335,9 +346,9 @@ static void test_refusing(const void *data)
 {
     const RdpVhostVariant *variant = data;
     const RdpVhostRequest refused[] = {
-        variant->protocol & MEM_SLOTS ? RDP_VHOST_SET_VRING_BASE :
-                                         RDP_VHOST_SET_MEM_TABLE,
-        RDP_VHOST_SET_VRING_ADDR,
+        /* A region that the back end has already is not sent again */
+        variant->protocol & MEM_SLOTS ? RDP_VHOST_SET_VRING_ENABLE :
+                                        RDP_VHOST_SET_MEM_TABLE,
         RDP_VHOST_SET_VRING_ENABLE,
     };
     unsigned files = 0;
@@ -354,10 +365,13 @@ static void test_refusing(const void *data)
         rdp_back_end_refuse(v.be, request);
         rdp_setup(&v.dev, &v.ring, 0, RDP_FEATURES | variant->features);
         rdp_back_end_wait(v.be, request, before);
-        rdp_back_end_refuse(v.be, 0);
-        if (rdp_back_end_state(v.be).err_fd >= 0) {
+        if (is_net(&v)) {
+            /* The connection goes on, but no device that could have an error */
             rdp_back_end_report_error(v.be);
+            rdp_settle(v.guest->qts);
+            g_assert_false(rdp_needs_reset(&v.dev));
         }
+        rdp_back_end_refuse(v.be, 0);
         rdp_assert_answers(v.guest->qts);
         assert_works(&v);
         if (i == G_N_ELEMENTS(refused) - 1) {
@@ -504,6 +518,103 @@ static void test_deaf(void)
     rdp_vhost_stop(&v);
 }
 
+/* QEMU maps memory of the back end only if that cannot do it harm */
+static void test_inflight(void)
+{
+    static const struct {
+        RdpVhostInflight inflight;
+        bool taken;
+    } tests[] = {
+        { { 64 * KiB, F_SEAL_SHRINK, 64 * KiB }, true },
+        { { 64 * KiB, F_SEAL_SHRINK, 4 * KiB, 60 * KiB }, true },
+        { { 64 * KiB, 0, 64 * KiB }, false },
+        { { 64 * KiB, F_SEAL_GROW, 64 * KiB }, false },
+        { { 64 * KiB, F_SEAL_SHRINK, 68 * KiB }, false },
+        { { 64 * KiB, F_SEAL_SHRINK, 4 * KiB, 64 * KiB }, false },
+        { { 64 * KiB, F_SEAL_SHRINK, 8 * KiB, UINT64_MAX - 4095 }, false },
+        { { 32 * MiB, F_SEAL_SHRINK, 32 * MiB }, false },
+        { { 64 * KiB, F_SEAL_SHRINK, UINT64_MAX - 4095 }, false },
+    };
+
+    for (int i = 0; i < G_N_ELEMENTS(tests); i++) {
+        RdpBackEnd *be = rdp_back_end_new(RDP_VHOST_PROTOCOL | INFLIGHT);
+        g_autofree char *chardev = rdp_back_end_chardev_once(be, "chr0");
+        RdpVhost v = { .variant = &rdp_vhost_variants[0], .be = be };
+
+        rdp_back_end_set_inflight(be, tests[i].inflight);
+        v.guest = rdp_start_device(&v.dev, rdp_machine(), "%s %spacked=on,"
+                                   RDP_CONFINED, chardev, v.variant->device);
+        rdp_setup(&v.dev, &v.ring, 0, RDP_FEATURES);
+        rdp_back_end_wait(be, RDP_VHOST_GET_INFLIGHT_FD, 0);
+        rdp_settle(v.guest->qts);
+        /* It is given back to the back end when the device starts */
+        g_assert_cmpint(rdp_back_end_requests(be, RDP_VHOST_SET_INFLIGHT_FD) >
+                        0, ==, tests[i].taken);
+        rdp_vhost_stop(&v);
+    }
+}
+
+/* A network card whose back end is gone is not started, nor asked */
+static void test_gone(const void *data)
+{
+    RdpMigrationFiles files;
+    RdpVhost v;
+
+    rdp_migration_files_init(&files);
+    rdp_vhost_start(&v, data);
+    rdp_vhost_run(&v);
+    rdp_back_end_hang_up(v.be);
+    RDP_WAIT_FOR(is_disconnected(v.guest->qts, "chr0"));
+    rdp_settle(v.guest->qts);
+    qtest_qmp_assert_success(v.guest->qts, "{'execute': 'set_link',"
+                             " 'arguments': {'name': 'net0', 'up': true}}");
+    rdp_driver_ok(&v.dev);
+    rdp_assert_answers(v.guest->qts);
+    rdp_save(&files, v.guest->qts);
+    rdp_vhost_stop(&v);
+    rdp_migration_files_cleanup(&files);
+}
+
+static unsigned count_lines(const char *log, const char *who, const char *what)
+{
+    g_auto(GStrv) lines = rdp_log_lines(log);
+    unsigned found = 0;
+
+    for (int i = 0; lines[i]; i++) {
+        found += strstr(lines[i], who) && strstr(lines[i], what);
+    }
+    return found;
+}
+
+/* A driver that restarts its device does not fill the log with its back end */
+static void test_messages(const void *data)
+{
+    const RdpVhostVariant *variant = data;
+    RdpBackEnd *be = rdp_back_end_new(variant->protocol);
+    g_autofree char *chardev = rdp_back_end_chardev(be, "chr0");
+    char *log = rdp_log_new();
+    RdpVhost v = { .variant = variant, .be = be };
+    unsigned found;
+
+    v.guest = rdp_start_device(&v.dev, rdp_machine(), "%s %spacked=on,"
+                               RDP_CONFINED " 2>%s", chardev, variant->device,
+                               log);
+    rdp_back_end_refuse(be, RDP_VHOST_SET_MEM_TABLE);
+    for (int i = 0; i < 10 * MESSAGES; i++) {
+        unsigned before = rdp_back_end_requests(be, RDP_VHOST_SET_MEM_TABLE);
+
+        rdp_setup(&v.dev, &v.ring, 0, RDP_FEATURES | variant->features);
+        rdp_back_end_wait(be, RDP_VHOST_SET_MEM_TABLE, before);
+        rdp_reset(&v.dev);
+    }
+    RDP_WAIT_FOR(count_lines(log, "chr0: ", "messages left out"));
+    found = count_lines(log, "", "vhost_set_mem_table failed");
+    g_assert_cmpint(found, >, 0);
+    g_assert_cmpint(found, <, 5 * MESSAGES);
+    rdp_vhost_stop(&v);
+    rdp_log_free(log);
+}
+
 #define SHM_SLOT        9
 #define SHM_HIGH        0x40            /* 256 GiB */
 #define WRITE_TO        (3 * MiB)
@@ -602,6 +713,11 @@ int main(int argc, char **argv)
                  "restricted-dma/vhost-harm/speech/quit");
     qtest_add_func("restricted-dma/vhost-harm/config", test_config);
     qtest_add_func("restricted-dma/vhost-harm/deaf", test_deaf);
+    qtest_add_func("restricted-dma/vhost-harm/inflight", test_inflight);
+    rdp_add_test(test_gone, &rdp_vhost_variants[3],
+                 "restricted-dma/vhost-harm/gone");
+    rdp_add_test(test_messages, &rdp_vhost_variants[3],
+                 "restricted-dma/vhost-harm/messages");
     qtest_add_func("restricted-dma/vhost-harm/iotlb", test_iotlb);
     /* On virt, no window of PCI is so far above RAM */
     if (qtest_has_device("ivshmem-plain") && !rdp_has_device_tree()) {

@@ -65,6 +65,12 @@ typedef struct Message {
             uint8_t bytes[256];
         } QEMU_PACKED config;
         struct {
+            uint64_t mmap_size;
+            uint64_t mmap_offset;
+            uint16_t num_queues;
+            uint16_t queue_size;
+        } inflight;
+        struct {
             uint64_t iova;
             uint64_t size;
             uint64_t addr;
@@ -93,6 +99,7 @@ struct RdpBackEnd {
     bool refuse_to_stop;
     RdpVhostSpeech speech;
     RdpVhostRequest refused;    /* or 0 */
+    RdpVhostInflight inflight;
 };
 
 static void close_fd(int *fd)
@@ -229,6 +236,35 @@ static void reply_u64(int fd, Message *msg, uint64_t value)
     reply(fd, msg, sizeof(msg->u64));
 }
 
+/* Memory for requests in flight; QEMU maps it, and gives it back */
+static void reply_inflight(RdpBackEnd *be, int fd, Message *msg)
+{
+    const RdpVhostInflight *inflight = &be->inflight;
+    int memory = memfd_create("inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char control[CMSG_SPACE(sizeof(memory))] = { };
+    struct iovec iov[] = {
+        { &msg->hdr, sizeof(msg->hdr) }, { &msg->u64, msg->hdr.size },
+    };
+    struct msghdr hdr = {
+        .msg_iov = iov, .msg_iovlen = G_N_ELEMENTS(iov),
+        .msg_control = control, .msg_controllen = sizeof(control),
+    };
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&hdr);
+
+    g_assert_cmpint(memory, >=, 0);
+    g_assert_cmpint(ftruncate(memory, inflight->size), ==, 0);
+    g_assert_cmpint(fcntl(memory, F_ADD_SEALS, inflight->seals), ==, 0);
+    msg->hdr.flags = FLAG_VERSION | FLAG_REPLY;
+    msg->inflight.mmap_size = inflight->claimed;
+    msg->inflight.mmap_offset = inflight->offset;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(memory));
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    memcpy(CMSG_DATA(cmsg), &memory, sizeof(memory));
+    sendmsg(fd, &hdr, MSG_NOSIGNAL);
+    close(memory);
+}
+
 /* Returns whether the connection goes on */
 static bool answer(RdpBackEnd *be, int fd, Message *msg)
 {
@@ -289,6 +325,9 @@ static bool answer(RdpBackEnd *be, int fd, Message *msg)
     case RDP_VHOST_SET_VRING_ERR:
         take_fd(msg, &state->err_fd);
         break;
+    case RDP_VHOST_GET_INFLIGHT_FD:
+        reply_inflight(be, fd, msg);
+        return true;
     case RDP_VHOST_SET_BACKEND_REQ_FD:
         take_fd(msg, &state->channel_fd);
         break;
@@ -508,6 +547,13 @@ void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech)
     be->speech = speech;
     g_mutex_unlock(&be->lock);
     g_assert_cmpint(write(be->wake, &one, sizeof(one)), ==, sizeof(one));
+}
+
+void rdp_back_end_set_inflight(RdpBackEnd *be, RdpVhostInflight inflight)
+{
+    g_mutex_lock(&be->lock);
+    be->inflight = inflight;
+    g_mutex_unlock(&be->lock);
 }
 
 void rdp_back_end_refuse(RdpBackEnd *be, RdpVhostRequest request)

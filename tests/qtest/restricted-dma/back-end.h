@@ -32,6 +32,8 @@ typedef enum RdpVhostRequest {
     RDP_VHOST_SET_BACKEND_REQ_FD = 21,
     RDP_VHOST_IOTLB_MSG = 22,
     RDP_VHOST_GET_CONFIG = 24,
+    RDP_VHOST_GET_INFLIGHT_FD = 31,
+    RDP_VHOST_SET_INFLIGHT_FD = 32,
     RDP_VHOST_GET_MAX_MEM_SLOTS = 36,
     RDP_VHOST_ADD_MEM_REG = 37,
     RDP_VHOST_REM_MEM_REG = 38,
@@ -95,6 +97,14 @@ typedef enum RdpVhostSpeech {
     RDP_VHOST_DEAF,             /* silent, and reads no message */
 } RdpVhostSpeech;
 
+/* Memory for requests in flight, of which QEMU is told */
+typedef struct RdpVhostInflight {
+    uint64_t size;
+    int seals;
+    uint64_t claimed, offset;   /* in bytes, which part of it QEMU is to map */
+} RdpVhostInflight;
+
+void rdp_back_end_set_inflight(RdpBackEnd *be, RdpVhostInflight inflight);
 /* Answer this request with an error, or none if it is 0 */
 void rdp_back_end_refuse(RdpBackEnd *be, RdpVhostRequest request);
 void rdp_back_end_speak(RdpBackEnd *be, RdpVhostSpeech speech);
