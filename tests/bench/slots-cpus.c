@@ -119,6 +119,18 @@ type __tsan_atomic##bits##_fetch_and(type *addr, type value, int order)	\
 }
 ATOMIC(8, u8) ATOMIC(16, u16) ATOMIC(32, u32) ATOMIC(64, u64)
 
+void __tsan_read_range(void *addr, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		touch(addr + i, false);
+}
+
+void __tsan_write_range(void *addr, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		touch(addr + i, true);
+}
+
 void __tsan_init(void)
 {
 }

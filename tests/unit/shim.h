@@ -30,6 +30,8 @@ typedef u64 phys_addr_t;
 #define BITS_PER_LONG		64
 #define SMP_CACHE_BYTES		64
 #define PAGE_SIZE		4096UL
+#define __packed		__attribute__((packed))
+#define __aligned(n)		__attribute__((aligned(n)))
 #define ____cacheline_aligned_in_smp __attribute__((aligned(SMP_CACHE_BYTES)))
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)

@@ -107,6 +107,7 @@ struct swiotlb_slots *swiotlb_slots_init(void *memory, phys_addr_t base,
 	slots->kinds = kinds_of(slots->nsegments);
 	slots->ncpus = nareas;
 	slots->nareas = slots->kinds * nareas;
+	slots->empty = true;
 	spin_lock_init(&slots->lock);
 	for (i = 0; i < slots->nareas; i++)
 		spin_lock_init(&slots->areas[i].lock);

@@ -68,6 +68,7 @@ void swiotlb_area_add(struct swiotlb_slots *slots,
 	if (!longest)
 		return;
 	segment_push(slots, &area->segments[longest - 1], segment);
+	area->nfree += longest == SEGMENT_CHUNKS;
 	WRITE_ONCE(area->segment_lists,
 		   area->segment_lists | 1ULL << (longest - 1));
 }
@@ -81,6 +82,7 @@ void swiotlb_area_remove(struct swiotlb_slots *slots,
 	if (!segment->longest)
 		return;
 	segment_unlink(slots, &area->segments[list], segment);
+	area->nfree -= list == SEGMENT_CHUNKS - 1;
 	if (!area->segments[list])
 		WRITE_ONCE(area->segment_lists,
 			   area->segment_lists & ~(1ULL << list));
@@ -184,6 +186,7 @@ void swiotlb_area_adopt(struct swiotlb_slots *slots,
 	unsigned int c;
 
 	segment->area = area - slots->areas;
+	area->nsegments++;
 	swiotlb_area_add(slots, area, segment, longest_run(segment->free));
 	for (c = 0; c < SEGMENT_CHUNKS; c++) {
 		if (segment->slots[c] && !(segment->free >> c & 1))
@@ -191,19 +194,47 @@ void swiotlb_area_adopt(struct swiotlb_slots *slots,
 	}
 }
 
+/* Of what it uses, an area keeps such a share free, and one segment more */
+#define KEPT_SHARE	2
+
 /*
- * All of a segment has become free: keep one, give the others back. If the pool
- * has no other, somebody may wait for it.
+ * As long as the rest of the pool is not described, an area keeps one only, so that
+ * the pool grows no faster than it has to.
+ */
+static unsigned int segments_to_keep(const struct swiotlb_slots *slots,
+				     const struct swiotlb_slot_area *area)
+{
+	if (READ_ONCE(slots->ndescribed) < slots->nsegments)
+		return 0;
+	return (area->nsegments - area->nfree) / KEPT_SHARE;
+}
+
+/*
+ * All of a segment has become free: keep it if the area has few such for what it
+ * uses, or give it back, and one of those. If the pool has no other, somebody may
+ * wait for it.
  */
 static void area_shrink(struct swiotlb_slots *slots,
 			struct swiotlb_slot_area *area,
 			struct swiotlb_segment *segment)
 {
-	if (!area->segments[SEGMENT_CHUNKS - 1] && READ_ONCE(slots->free)) {
+	unsigned int keep = segments_to_keep(slots, area);
+	struct swiotlb_segment *other = NULL;
+	bool empty = READ_ONCE(slots->empty);
+
+	if (area->nfree <= keep && !empty) {
 		swiotlb_area_add(slots, area, segment, SEGMENT_CHUNKS);
 		return;
 	}
+	if (area->nfree > keep + 1) {
+		other = segment_at(slots, area->segments[SEGMENT_CHUNKS - 1]);
+		swiotlb_area_remove(slots, area, other);
+		area->nsegments--;
+	}
+	area->nsegments--;
 	spin_lock(&slots->lock);
+	if (other)
+		swiotlb_free_push(slots, other);
 	swiotlb_free_push(slots, segment);
 	spin_unlock(&slots->lock);
 }

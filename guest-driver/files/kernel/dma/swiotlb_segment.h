@@ -19,7 +19,7 @@
 #define SEGMENT_SLOTS	(SEGMENT_CHUNKS * CHUNK_SLOTS)
 #define BLOCK_SEGMENTS	(SWIOTLB_BLOCK_SIZE / SWIOTLB_SEGMENT_SIZE)
 
-/* What is in a mapping's info, besides its size */
+/* A mapping's info: its size in bytes, and above that the padding in slots */
 #define INFO_SIZE_BITS	22
 #define INFO_SIZE	((1U << INFO_SIZE_BITS) - 1)
 #define INFO_PADDING_BITS (32 - INFO_SIZE_BITS)
@@ -38,6 +38,12 @@
 /* Segments and chunks are linked by their number plus one; 0 is the end */
 typedef u32 slot_link;
 
+/* What is known of a mapping, at its first slot. One cache line has all of it. */
+struct swiotlb_record {
+	phys_addr_t orig_addr;
+	u32 info;
+} __packed __aligned(4);
+
 /**
  * struct swiotlb_segment - 256 KiB of a pool
  * @free:	Bit n: all of chunk n is free.
@@ -51,9 +57,7 @@ typedef u32 slot_link;
  * @starts:	Bit s: slot s is the first of a mapping.
  * @chunk_next:	For each chunk, in the list of those with the same longest run.
  * @chunk_prev:	In the same list.
- * @orig_addr:	For the first slot of a mapping: what is mapped.
- * @info:	For the first slot of a mapping: its size in bytes, and above
- *		that the padding in slots.
+ * @records:	For the first slot of a mapping: what is mapped.
  */
 struct swiotlb_segment {
 	u64 free;
@@ -67,8 +71,7 @@ struct swiotlb_segment {
 	u64 starts[SEGMENT_SLOTS / 64];
 	slot_link chunk_next[SEGMENT_CHUNKS];
 	slot_link chunk_prev[SEGMENT_CHUNKS];
-	phys_addr_t orig_addr[SEGMENT_SLOTS];
-	u32 info[SEGMENT_SLOTS];
+	struct swiotlb_record records[SEGMENT_SLOTS];
 };
 
 /**
@@ -78,6 +81,8 @@ struct swiotlb_segment {
  * @segment_lists: Bit n: there are segments with a longest run of n + 1 chunks.
  * @used:	Slots taken.
  * @most:	The largest @used so far.
+ * @nsegments:	Number of segments that it owns.
+ * @nfree:	Number of those that are wholly free.
  * @chunks:	The first in each list of chunks.
  * @segments:	The first in each list of segments.
  */
@@ -87,6 +92,8 @@ struct swiotlb_slot_area {
 	u64 segment_lists;
 	unsigned long used;
 	unsigned long most;
+	u32 nsegments;
+	u32 nfree;
 	slot_link chunks[CHUNK_SLOTS];
 	slot_link segments[SEGMENT_CHUNKS];
 } ____cacheline_aligned_in_smp;
@@ -100,6 +107,7 @@ struct swiotlb_slot_area {
  * @nareas:	Number of areas, of all kinds.
  * @kinds:	KINDS, or 1 if the same areas serve all mappings.
  * @ncpus:	Number of areas of each kind.
+ * @empty:	@nfree is 0. All CPUs look at it, so it is where nothing else is.
  * @lock:	Protects the members below and the links of free segments.
  * @free:	The free segment that became free last.
  * @last:	The last in the same list, which is the one to take last.
@@ -127,6 +135,8 @@ struct swiotlb_slots {
 	struct swiotlb_segment **blocks;
 	unsigned int ndescribed;
 	bool scarce;
+
+	bool empty ____cacheline_aligned_in_smp;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	slot_link free;
@@ -251,7 +261,10 @@ static inline unsigned int number_of(const struct swiotlb_slots *slots,
 static inline void swiotlb_slots_check_low(struct swiotlb_slots *slots)
 {
 	bool scarce = slots->nfree < slots->low;
+	bool empty = !slots->nfree;
 
+	if (empty != READ_ONCE(slots->empty))
+		WRITE_ONCE(slots->empty, empty);
 	if (scarce != READ_ONCE(slots->scarce))
 		WRITE_ONCE(slots->scarce, scarce);
 }
@@ -268,9 +281,10 @@ static inline void area_use(struct swiotlb_slot_area *area, unsigned int n)
 static inline void record(struct swiotlb_segment *segment, unsigned int first,
 			  const struct swiotlb_request *request)
 {
-	segment->orig_addr[first] = request->orig_addr;
-	segment->info[first] = request->size |
-			       request->padding << INFO_SIZE_BITS;
+	struct swiotlb_record *record = &segment->records[first];
+
+	record->orig_addr = request->orig_addr;
+	record->info = request->size | request->padding << INFO_SIZE_BITS;
 	WRITE_ONCE(segment->starts[first / 64],
 		   segment->starts[first / 64] | 1ULL << first % 64);
 }

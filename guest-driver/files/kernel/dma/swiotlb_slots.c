@@ -29,8 +29,10 @@
  * An area owns segments. It knows the longest run in each, and takes a mapping
  * from where the least is left. If it has no room, it takes over a free segment,
  * and when there is none, the mapping is made in another area, which keeps its
- * segments. A segment that becomes free goes back, but for one that each area
- * keeps. One CPU can use the whole pool, and what was freed last is used first.
+ * segments. A segment that becomes free goes back, unless its area has few free
+ * ones for what it uses: if they went to and fro, so would the cache lines with
+ * their metadata. One CPU can use the whole pool, and what was freed last is used
+ * first.
  *
  * Each CPU, or each of several groups, has two areas: one for mappings of up to
  * 4 KiB, and one for larger ones. A pool of fewer than 16 segments has one for
@@ -224,7 +226,7 @@ static ssize_t take_free(struct swiotlb_slots *slots,
 {
 	struct swiotlb_segment *segment;
 
-	if (!READ_ONCE(slots->free))
+	if (READ_ONCE(slots->empty))
 		return -1;
 	spin_lock(&slots->lock);
 	segment = find_free(slots, want);
@@ -301,7 +303,7 @@ static ssize_t take(struct swiotlb_slots *slots, unsigned int cpu,
 	if (slot < 0 && slots->kinds > 1)
 		slot = take_elsewhere(slots, home ^ 1, want, request);
 	/* An area may have given a segment back before it was looked at */
-	if (slot < 0 && READ_ONCE(slots->free))
+	if (slot < 0 && !READ_ONCE(slots->empty))
 		slot = take_from(slots, &slots->areas[home], want, request,
 				 true);
 	return slot;
@@ -398,17 +400,19 @@ static struct swiotlb_segment *find_start(struct swiotlb_slots *slots,
 bool swiotlb_slots_find(struct swiotlb_slots *slots, size_t offset,
 			struct swiotlb_mapping *mapping)
 {
+	const struct swiotlb_record *record;
 	struct swiotlb_segment *segment;
 	unsigned int first;
 
 	segment = find_start(slots, offset, &first);
 	if (!segment)
 		return false;
+	record = &segment->records[first];
 	mapping->start = (size_t)segment->index << SWIOTLB_SEGMENT_SHIFT;
 	mapping->start += (first << SWIOTLB_SLOT_SHIFT) - slots->skew;
-	mapping->orig_addr = segment->orig_addr[first];
-	mapping->size = segment->info[first] & INFO_SIZE;
-	mapping->padding = segment->info[first] >> INFO_SIZE_BITS;
+	mapping->orig_addr = record->orig_addr;
+	mapping->size = record->info & INFO_SIZE;
+	mapping->padding = record->info >> INFO_SIZE_BITS;
 	return offset - mapping->start <
 	       slots_of(mapping->size) << SWIOTLB_SLOT_SHIFT;
 }
@@ -431,7 +435,7 @@ size_t swiotlb_slots_give(struct swiotlb_slots *slots, size_t offset)
 	segment = find_start(slots, offset, &first);
 	if (!segment)
 		return 0;
-	n = slots_of(segment->info[first] & INFO_SIZE);
+	n = slots_of(segment->records[first].info & INFO_SIZE);
 	/* It is free, but what is before it is not */
 	if ((offset + slots->skew) / SWIOTLB_SLOT_SIZE >=
 	    (size_t)segment->index * SEGMENT_SLOTS + first + n)
