@@ -150,18 +150,25 @@ static const RdpRequest requests[] = {
 
 /* What a client can do to its server */
 
-/* @options are those of the device, and what comes @more than that */
-static void start(RdpClient *c, const char *options, const char *more)
+/* @options are those of the file system */
+static void start_fs(RdpClient *c, const char *fs_options, const char *options,
+                     const char *more)
 {
     c->request = &requests[0];
     c->dir = g_dir_make_tmp("restricted-dma-XXXXXX", NULL);
     g_assert_nonnull(c->dir);
     c->guest = rdp_start_device(&c->dev, rdp_machine(), "-fsdev local,id=fs0,"
-                                "path=%s,security_model=none -device "
+                                "path=%s,security_model=none%s -device "
                                 DEVICE "%s," RDP_CONFINED " %s", c->dir,
-                                options, more);
+                                fs_options, options, more);
     rdp_client_setup(c);
     begin(c);
+}
+
+/* @options are those of the device, and what comes @more than that */
+static void start(RdpClient *c, const char *options, const char *more)
+{
+    start_fs(c, "", options, more);
 }
 
 static void remove_all(const char *folder)
@@ -876,6 +883,28 @@ static void test_log(void)
     rdp_log_free(log);
 }
 
+/* A reset does not wait for requests that a throttle holds back */
+static void test_throttled_reset(void)
+{
+    RdpClient c = { };
+    int64_t since;
+
+    start_fs(&c, ",throttling.iops-total=1", "", "");
+    for (int i = 0; i < RDP_RING_SIZE / 2; i++) {
+        c.n = 0;
+        add(&c, rdp_9p_read(FID, strlen(TEXT)), ROOM);
+        rdp_ring_submit(&c.ring, c.bufs, c.n);
+    }
+    rdp_settle(c.guest->qts);
+    g_assert_cmpuint(rdp_ring_used(&c.ring), <, c.ring.added);
+    since = g_get_monotonic_time();
+    rdp_reset(&c.dev);
+    rdp_assert_answers_since(c.guest->qts, since);
+    rdp_client_setup(&c);
+    begin(&c);
+    stop(&c);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -918,6 +947,8 @@ int main(int argc, char **argv)
         qtest_add_func("/restricted-dma/9p/long/rename-above",
                        test_long_rename_above);
         qtest_add_func("/restricted-dma/9p/log", test_log);
+        qtest_add_func("/restricted-dma/9p/throttled-reset",
+                       test_throttled_reset);
     }
     return g_test_run();
 }

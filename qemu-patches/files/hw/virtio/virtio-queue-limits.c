@@ -173,13 +173,18 @@ static bool virtqueue_slice_is_over(VirtQueueLimits *limits)
     return false;
 }
 
+bool virtqueue_limits_pause(VirtQueueLimits *limits)
+{
+    if (limits->exempt || !virtqueue_slice_is_over(limits)) {
+        return false;
+    }
+    qatomic_set(&limits->waiting, true);
+    return true;
+}
+
 bool virtqueue_limits_reached(VirtQueueLimits *limits)
 {
-    if (qatomic_read(&limits->waiting)) {
-        return true;
-    }
-    if (!limits->exempt && virtqueue_slice_is_over(limits)) {
-        qatomic_set(&limits->waiting, true);
+    if (qatomic_read(&limits->waiting) || virtqueue_limits_pause(limits)) {
         return true;
     }
     if (limits->control ||

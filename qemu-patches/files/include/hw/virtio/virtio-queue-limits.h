@@ -101,6 +101,17 @@ typedef struct VirtIODeviceLimits {
 bool virtqueue_limits_reached(VirtQueueLimits *limits);
 
 /**
+ * virtqueue_limits_pause: has the queue been in use for too long?
+ * @limits: of the queue of a restricted device
+ *
+ * If so, the queue looks empty, and is kicked when it may go on.  For devices
+ * whose back end may need much time for a single request.
+ *
+ * Context: the thread that processes the queue.
+ */
+bool virtqueue_limits_pause(VirtQueueLimits *limits);
+
+/**
  * virtqueue_limits_charge: an element of a restricted device was allocated
  * @vdev: the device
  * @size: bytes
