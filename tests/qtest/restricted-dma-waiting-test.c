@@ -385,6 +385,26 @@ static void test_serial_stop(const void *options)
     stop(&w);
 }
 
+/* A doorbell that came just before the VM stopped is not lost */
+static void test_serial_last(void)
+{
+    const char text[] = "Power down";
+    Wait w = { };
+
+    start(&w, rdp_machine(), "-chardev socket,id=con0,fd=",
+          "-device virtio-serial-pci,max_ports=1," RDP_CONFINED
+          " -device virtconsole,bus=dev0.0,chardev=con0");
+    w.buf.len = sizeof(text);
+    rdp_poke(w.guest, w.buf.addr, text, sizeof(text));
+    rdp_setup(&w.dev, &w.ring, CONSOLE_TX, RDP_FEATURES);
+    rdp_ring_add(&w.ring, &w.buf, 1, RDP_NO_TABLE);
+    qtest_qmp_assert_success(w.guest->qts, "{'execute': 'stop'}");
+    rdp_ring_kick(&w.ring);
+    rdp_ring_wait(&w.ring);
+    rdp_peer_assert_received(w.peer, text, sizeof(text));
+    stop(&w);
+}
+
 /* virtio-scsi */
 
 /* The disk is gone, but its node has not been told yet */
@@ -452,6 +472,7 @@ int main(int argc, char **argv)
                         RDP_CONFINED ",ioeventfd=off", test_serial_stop);
     qtest_add_data_func("restricted-dma/waiting/serial/stop-no-pool",
                         RDP_DEV0 ",ioeventfd=off", test_serial_stop);
+    qtest_add_func("restricted-dma/waiting/serial/last", test_serial_last);
     qtest_add_func("restricted-dma/waiting/scsi/resize", test_scsi_resize);
     return g_test_run();
 }
